@@ -1,0 +1,406 @@
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use econnector_connector::{Checkup, Connector, Error, Issue, Problem, RequestError, Status};
+use econnector_forms::{Definition, Lang};
+use econnector_identity::{KeyringState, SessionState as LoginState, SessionView};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::dto::{
+    ActorView, DocumentView, EntryView, FormsView, IssueBody, JournalView, Notice, ProgressView, SessionDto, SessionState, ValuesBody,
+};
+use crate::fail::{Fail, OrFail as _};
+use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who};
+use crate::{Door, Shared};
+
+const SVG: &str = "image/svg+xml";
+const PDF: &str = "application/pdf";
+
+pub(crate) fn all() -> OpenApiRouter<Shared> {
+    crate::empty()
+        .routes(routes!(usable))
+        .routes(routes!(status))
+        .routes(routes!(session, logout))
+        .routes(routes!(login))
+        .routes(routes!(forms))
+        .routes(routes!(form))
+        .routes(routes!(schema))
+        .routes(routes!(check))
+        .routes(routes!(preview))
+        .routes(routes!(issue))
+        .routes(routes!(document, forget))
+        .routes(routes!(volet))
+        .routes(routes!(journal))
+}
+
+/// Whether documents can be issued now: 200, or 503 with the failing checks. Needs no login.
+#[utoipa::path(get, path = "/econnector/status", tag = "status", responses(
+    (status = 200, description = "Usable", body = Status),
+    (status = 503, description = "Not usable; the failing checks say why", body = Status)))]
+async fn usable(State(shared): State<Shared>, Language(lang): Language) -> (StatusCode, axum::Json<Status>) {
+    let status = shared.connector.status(lang).await;
+    (
+        if status.usable {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        axum::Json(status),
+    )
+}
+
+/// Every dependency: reachable, latency, expiry, clock skew, version. Needs no login.
+#[utoipa::path(get, path = "/econnector/v1/status", tag = "status", responses((status = 200, description = "What was found", body = Status)))]
+async fn status(State(shared): State<Shared>, Language(lang): Language) -> axum::Json<Status> {
+    axum::Json(shared.connector.status(lang).await)
+}
+
+/// Who is logged in on this machine, acting for whom, until when.
+#[utoipa::path(get, path = "/econnector/v1/session", tag = "session", responses(
+    (status = 200, description = "The session", body = SessionDto),
+    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json")))]
+async fn session(State(shared): State<Shared>, Language(lang): Language) -> Result<axum::Json<SessionDto>, Fail> {
+    own_session(&shared, lang)?;
+    Ok(axum::Json(session_view(&shared.connector, shared.connector.session().await, lang)))
+}
+
+/// Opens AeS's login page in the system browser. Ask `GET /v1/session` until `state` is `logged_in`.
+#[utoipa::path(post, path = "/econnector/v1/session/login", tag = "session", responses(
+    (status = 202, description = "The login is under way", body = SessionDto),
+    (status = 403, description = "Logins of this program's own are not allowed here", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+async fn login(State(shared): State<Shared>, Language(lang): Language) -> Result<(StatusCode, axum::Json<SessionDto>), Fail> {
+    own_session(&shared, lang)?;
+    let view = shared.connector.login(lang).await.or_fail(lang)?;
+    Ok((StatusCode::ACCEPTED, axum::Json(session_view(&shared.connector, view, lang))))
+}
+
+/// Ends the session here and at AeS, or cancels a login under way.
+#[utoipa::path(delete, path = "/econnector/v1/session", tag = "session", responses(
+    (status = 204, description = "Logged out"),
+    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "Logged out here; this program failed to say so at AeS", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "Logged out here; AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "Logged out here; AeS could not be told", body = Problem, content_type = "application/problem+json")))]
+async fn logout(State(shared): State<Shared>, Language(lang): Language) -> Result<StatusCode, Fail> {
+    own_session(&shared, lang)?;
+    shared.connector.logout().await.or_fail(lang)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The kinds of form.
+#[utoipa::path(get, path = "/econnector/v1/forms", tag = "forms", responses((status = 200, description = "The forms", body = FormsView)))]
+async fn forms(State(shared): State<Shared>, Language(lang): Language) -> axum::Json<FormsView> {
+    axum::Json(FormsView {
+        forms: shared.connector.forms(lang),
+    })
+}
+
+/// One form: sections, fields, options and texts in the caller's language.
+#[utoipa::path(get, path = "/econnector/v1/forms/{kind}", tag = "forms", params(("kind" = String, Path, description = "ecit, …")), responses(
+    (status = 200, description = "The definition", body = Definition),
+    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json")))]
+async fn form(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    InPath(kind): InPath<String>,
+) -> Result<axum::Json<Definition>, Fail> {
+    shared.connector.form(&kind, lang).map(axum::Json).or_fail(lang)
+}
+
+/// The JSON Schema of one form's values.
+#[utoipa::path(get, path = "/econnector/v1/forms/{kind}/schema", tag = "forms", params(("kind" = String, Path, description = "ecit, …")), responses(
+    (status = 200, description = "JSON Schema", body = Object),
+    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json")))]
+async fn schema(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    InPath(kind): InPath<String>,
+) -> Result<axum::Json<serde_json::Value>, Fail> {
+    shared.connector.schema(&kind).map(axum::Json).or_fail(lang)
+}
+
+/// Everything wrong with the values, at once. 200 whatever is found; nothing is sent.
+#[utoipa::path(post, path = "/econnector/v1/forms/{kind}/check", tag = "forms", params(("kind" = String, Path, description = "ecit, …")),
+    request_body = ValuesBody, responses(
+    (status = 200, description = "What was found", body = Checkup),
+    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json")))]
+async fn check(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    InPath(kind): InPath<String>,
+    Json(body): Json<ValuesBody>,
+) -> Result<axum::Json<Checkup>, Fail> {
+    shared.connector.check(&kind, &body.values, lang).map(axum::Json).or_fail(lang)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PreviewQuery {
+    /// The volet's name; the first one when absent.
+    volet: Option<String>,
+    /// For SVG: the page, from 1.
+    page: Option<usize>,
+}
+
+/// The page as it would be signed, marked as a draft; values may be incomplete. PDF, or one page as SVG by `Accept: image/svg+xml`.
+#[utoipa::path(post, path = "/econnector/v1/forms/{kind}/preview", tag = "forms", params(("kind" = String, Path, description = "ecit, …"), PreviewQuery),
+    request_body = ValuesBody, responses(
+    (status = 200, description = "The page", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
+        headers(("X-Page-Count" = usize, description = "Number of pages"))),
+    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such form, volet or page", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "A character cannot be printed", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json")))]
+async fn preview(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    _: Who,
+    format: PageFormat,
+    InPath(kind): InPath<String>,
+    InQuery(query): InQuery<PreviewQuery>,
+    Json(body): Json<ValuesBody>,
+) -> Result<Response, Fail> {
+    let first = || {
+        shared
+            .connector
+            .form(&kind, lang)
+            .ok()
+            .and_then(|form| form.volets.into_iter().next().map(|volet| volet.name))
+    };
+    let volet = query.volet.or_else(first).unwrap_or_default();
+    let document = shared.connector.preview(&kind, &volet, body.values).await.or_fail(lang)?;
+    let pages = document.pages();
+    match format {
+        PageFormat::Pdf => Ok(page(PDF, document.pdf().or_fail(lang)?, pages)),
+        PageFormat::Svg => Ok(page(SVG, document.svg(query.page.unwrap_or(1)).or_fail(lang)?, pages)),
+    }
+}
+
+/// Checks, sets, signs and deposits. The same id again answers 200 with the recorded outcome and never deposits again.
+#[utoipa::path(post, path = "/econnector/v1/documents", tag = "documents", request_body = IssueBody, responses(
+    (status = 201, description = "Deposited", body = DocumentView),
+    (status = 200, description = "This id was settled before", body = DocumentView),
+    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Not for this physician, or no right to sign", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The id stands for another document", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The values have errors and nothing was sent, or mySecu refused the content", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "An authority failed or refused", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "An authority cannot be reached, or the outcome of the deposit is not known", body = Problem, content_type = "application/problem+json")))]
+async fn issue(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    Who(caller): Who,
+    Json(body): Json<IssueBody>,
+) -> Result<(StatusCode, axum::Json<DocumentView>), Fail> {
+    let issue = Issue {
+        id: body.id,
+        kind: body.kind,
+        values: body.values,
+        replaces: body.replaces,
+    };
+    let issued = shared.connector.issue(caller, issue, lang).await.or_fail(lang)?;
+    let status = if issued.fresh { StatusCode::CREATED } else { StatusCode::OK };
+    let problem = (issued.state == econnector_journal::State::Unknown).then(|| {
+        Problem::of(
+            &Error::OutcomeUnknown {
+                correlation_id: issued.correlation_id.clone(),
+            },
+            lang,
+        )
+    });
+    let titles = titles(&shared.connector, &issued.kind, lang);
+    Ok((status, axum::Json(DocumentView::new(issued, &titles, problem))))
+}
+
+/// How far a document has come.
+#[utoipa::path(get, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
+    (status = 200, description = "Its state", body = ProgressView),
+    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "Not known", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+async fn document(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    Who(caller): Who,
+    InPath(id): InPath<Uuid>,
+) -> Result<axum::Json<ProgressView>, Fail> {
+    let progress = shared.connector.document(&caller, id).await.or_fail(lang)?;
+    let titles = titles(&shared.connector, &progress.kind, lang);
+    Ok(axum::Json(ProgressView::new(progress, &titles, lang)))
+}
+
+/// Forgets a document's values and pages. Its journal line, without patient, stays.
+#[utoipa::path(delete, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
+    (status = 204, description = "Nothing of it is in memory"),
+    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "Another physician's", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+async fn forget(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    Who(caller): Who,
+    InPath(id): InPath<Uuid>,
+) -> Result<StatusCode, Fail> {
+    shared.connector.forget(&caller, id).await.or_fail(lang)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// For SVG: the page, from 1.
+    page: Option<usize>,
+}
+
+/// One volet: the PDF, or one page as SVG by `Accept: image/svg+xml`; while it is in memory.
+#[utoipa::path(get, path = "/econnector/v1/documents/{id}/volets/{name}", tag = "documents",
+    params(("id" = Uuid, Path, description = "The caller's id"), ("name" = String, Path, description = "caisse, …"), PageQuery), responses(
+    (status = 200, description = "The volet", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
+        headers(("X-Page-Count" = usize, description = "Number of pages"))),
+    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No longer in memory", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+async fn volet(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    Who(caller): Who,
+    format: PageFormat,
+    InPath((id, name)): InPath<(Uuid, String)>,
+    InQuery(query): InQuery<PageQuery>,
+) -> Result<Response, Fail> {
+    let copy = shared.connector.volet(&caller, id, &name).await.or_fail(lang)?;
+    if format == PageFormat::Pdf {
+        return Ok(page(PDF, copy.content.to_vec(), copy.pages));
+    }
+    let (svg, pages) = shared
+        .connector
+        .volet_page(&caller, id, &name, query.page.unwrap_or(1))
+        .await
+        .or_fail(lang)?;
+    Ok(page(SVG, svg, pages))
+}
+
+/// What was sent, newest first, without patients: of the token's physician, or from this machine.
+#[utoipa::path(get, path = "/econnector/v1/journal", tag = "journal", responses(
+    (status = 200, description = "The lines", body = JournalView),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+async fn journal(State(shared): State<Shared>, Language(lang): Language, Who(caller): Who) -> Result<axum::Json<JournalView>, Fail> {
+    let entries = shared.connector.journal(&caller).await.or_fail(lang)?;
+    Ok(axum::Json(JournalView {
+        entries: entries.into_iter().map(EntryView::from).collect(),
+    }))
+}
+
+fn own_session(shared: &Shared, lang: Lang) -> Result<(), Fail> {
+    if shared.door == Door::Desktop {
+        Ok(())
+    } else {
+        Err(Fail::new(RequestError::NoSessionHere, lang))
+    }
+}
+
+fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> SessionDto {
+    let keyring_code = if view.keyring == KeyringState::Off {
+        None
+    } else {
+        view.keyring.code()
+    };
+    let notices = keyring_code
+        .map(|code| Problem::of_code(code, econnector_base::Fault::You, lang))
+        .map(Notice::from);
+    let mut session = SessionDto {
+        state: SessionState::LoggedOut,
+        environment: econnector_connector::environment_name(connector.environment()).to_owned(),
+        login_url: None,
+        actor: None,
+        physician: None,
+        acts_for: Vec::new(),
+        until: None,
+        remembered: view.remembered,
+        notices: notices.into_iter().collect(),
+        problem: view.failure.map(|error| Problem::explain(&error, lang)),
+    };
+    match view.state {
+        LoginState::LoggedOut => {}
+        LoginState::LoggingIn { login_url } => {
+            session.state = SessionState::LoggingIn;
+            session.login_url = Some(login_url.to_string());
+        }
+        LoginState::LoggedIn {
+            actor,
+            physician,
+            acts_for,
+            until,
+        } => {
+            session.state = SessionState::LoggedIn;
+            session.actor = Some(ActorView {
+                id: actor.id,
+                name: actor.name,
+            });
+            session.physician = physician.map(Into::into);
+            session.acts_for = acts_for.into_iter().map(Into::into).collect();
+            session.until = Some(until);
+        }
+    }
+    session
+}
+
+fn titles(connector: &Connector, kind: &str, lang: Lang) -> impl Fn(&str) -> String + use<> {
+    let volets = connector.form(kind, lang).map(|form| form.volets).unwrap_or_default();
+    move |name| {
+        volets
+            .iter()
+            .find(|volet| volet.name == name)
+            .map_or_else(|| name.to_owned(), |volet| volet.title.clone())
+    }
+}
+
+fn page(media_type: &'static str, content: impl Into<axum::body::Body>, pages: usize) -> Response {
+    let mut response = content.into().into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert("x-page-count", HeaderValue::from(pages));
+    response
+}

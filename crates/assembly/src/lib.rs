@@ -1,0 +1,162 @@
+//! From settings to a running connector: the one place that joins the real services to the use cases. Both doors start here.
+
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use econnector_base::{RandomIds, SystemClock};
+use econnector_connector::{Connector, Parts};
+use econnector_forms::PackError;
+use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
+use econnector_journal::{Journal, JournalError};
+use econnector_mysecu::{AnswerTrust, JwtOnBehalfOf, MySecu, MySecuError, MySecuSettings, TrustError};
+use econnector_net::{AnchorsError, ClientIdentity, NetError, P12Error, Transport, TransportOptions, read_anchors};
+use econnector_signature::{Kms, KmsSettings, TrustStore};
+
+pub use settings::{AesPart, KmsPart, MySecuPart, Settings, SettingsError};
+
+/// Why no connector could be made of the settings. Each names the setting concerned.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A file named in the settings cannot be read.
+    #[error("{setting}: {path} cannot be read: {error}")]
+    File {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file of certificates holds none, or cannot be understood.
+    #[error("{setting}: {error}")]
+    Anchors {
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why.
+        error: AnchorsError,
+    },
+    /// The client certificate cannot be used.
+    #[error("mysecu.client_p12: {0}")]
+    ClientCertificate(#[from] P12Error),
+    /// mySecu's settings cannot be used.
+    #[error("mysecu: {0}")]
+    MySecu(#[from] MySecuError),
+    /// What mySecu's answers must chain to cannot be used.
+    #[error("mysecu.answer_anchors: {0}")]
+    AnswerTrust(#[from] TrustError),
+    /// AeS's settings cannot be used.
+    #[error("aes: {0}")]
+    Aes(#[from] IdentityError),
+    /// The network settings cannot be used.
+    #[error("network: {0}")]
+    Network(#[from] NetError),
+    /// A form pack is broken.
+    #[error("forms: {0}")]
+    Pack(#[from] PackError),
+    /// The journal cannot be opened.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+}
+
+/// What a door brings along: how to open a browser and where to keep a refresh token.
+pub struct Host {
+    /// Opens AeS's login page.
+    pub browser: Arc<dyn Browser>,
+    /// Keeps the refresh token between starts.
+    pub tokens: Arc<dyn TokenStore>,
+}
+
+/// Makes a connector. Nothing is asked of the network yet.
+///
+/// # Errors
+/// [`AssemblyError`], naming the setting to mend.
+pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>, AssemblyError> {
+    let clock = Arc::new(SystemClock);
+    let anchors = match &settings.anchors {
+        Some(path) => vec![read("anchors", path)?],
+        None => Vec::new(),
+    };
+    let plain = TransportOptions {
+        anchors_pem: anchors,
+        only_these_anchors: settings.only_these_anchors,
+        ..TransportOptions::default()
+    };
+    let client = ClientIdentity::from_p12(
+        &read("mysecu.client_p12", &settings.mysecu.client_p12)?,
+        &settings.mysecu.client_p12_password,
+    )?;
+    let with_certificate = TransportOptions {
+        identity: Some(client.clone()),
+        ..plain.clone()
+    };
+    let transport = Transport::new(&plain)?;
+
+    let aes = AesSettings {
+        audience: settings.aes.audience.clone(),
+        allow_own_login: settings.aes.own_login,
+        ..AesSettings::new(settings.aes.issuer.clone(), settings.aes.client_id.clone())
+    };
+    let identity = Aes::new(aes, transport.clone(), host.tokens, host.browser, clock.clone()).await?;
+
+    let kms = Kms::new(
+        KmsSettings {
+            get_certificate_url: settings.kms.get_certificate_url.to_string(),
+            sign_url: settings.kms.sign_url.to_string(),
+            timestamp_url: settings.kms.timestamp_url.to_string(),
+        },
+        transport,
+    );
+    let store = read("kms.trust_store", &settings.kms.trust_store)?;
+    let trust = match &settings.kms.trust_store_password {
+        Some(password) => TrustStore::from_p12(&store, password),
+        None => TrustStore::from_pem(&store),
+    }
+    .map_err(|error| AssemblyError::Anchors {
+        setting: "kms.trust_store",
+        error,
+    })?;
+
+    let answers =
+        read_anchors(&read("mysecu.answer_anchors", &settings.mysecu.answer_anchors)?, None).map_err(|error| AssemblyError::Anchors {
+            setting: "mysecu.answer_anchors",
+            error,
+        })?;
+    let mysecu = MySecu::new(
+        MySecuSettings {
+            sts_url: settings.mysecu.sts_url.to_string(),
+            exchange_url: settings.mysecu.exchange_url.to_string(),
+        },
+        Transport::new(&with_certificate)?,
+        &client,
+        AnswerTrust::new(answers)?,
+        clock.clone(),
+        Arc::new(RandomIds),
+        Box::new(JwtOnBehalfOf),
+    )?;
+
+    let journal = match &settings.journal {
+        Some(file) => Journal::open(file).await?,
+        None => Journal::in_memory().await?,
+    };
+    Ok(Connector::new(Parts {
+        packs: econnector_forms::embedded()?,
+        identity: Arc::new(identity),
+        signer: Arc::new(kms),
+        trust,
+        deposit: Arc::new(mysecu),
+        journal,
+        clock,
+        environment: settings.environment,
+    }))
+}
+
+fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, AssemblyError> {
+    std::fs::read(path).map_err(|error| AssemblyError::File {
+        setting,
+        path: path.to_owned(),
+        error,
+    })
+}

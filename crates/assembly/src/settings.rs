@@ -1,0 +1,97 @@
+use std::path::PathBuf;
+
+use econnector_base::Secret;
+use econnector_forms::Environment;
+use serde::Deserialize;
+use url::Url;
+
+/// Where the services are and what is trusted. Read from TOML by the desktop, from the environment by the server.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Training, integration or production.
+    pub environment: Environment,
+    /// PEM or p12 file of further CAs for TLS, such as a proxy's.
+    #[serde(default)]
+    pub anchors: Option<PathBuf>,
+    /// Trust nothing but `anchors`.
+    #[serde(default)]
+    pub only_these_anchors: bool,
+    /// The journal's file; in memory when absent.
+    #[serde(default)]
+    pub journal: Option<PathBuf>,
+    /// The identity provider.
+    pub aes: AesPart,
+    /// The signature service.
+    pub kms: KmsPart,
+    /// mySecu.
+    pub mysecu: MySecuPart,
+}
+
+/// AeS.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AesPart {
+    /// The realm's URL.
+    pub issuer: Url,
+    /// This program's client id.
+    pub client_id: String,
+    /// What must stand in a token's `aud`.
+    pub audience: String,
+    /// Whether the program may log in by itself, or only takes the tokens of its callers.
+    pub own_login: bool,
+}
+
+/// The KMS.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KmsPart {
+    /// `…/api/v3/get-certificate`.
+    pub get_certificate_url: Url,
+    /// `…/api/v3/sign-data`.
+    pub sign_url: Url,
+    /// `…/api/v3/sign-timestamp`.
+    pub timestamp_url: Url,
+    /// PEM or p12 file with the root, signing and timestamp CAs.
+    pub trust_store: PathBuf,
+    /// The p12's password.
+    #[serde(default)]
+    pub trust_store_password: Option<Secret>,
+}
+
+/// mySecu.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MySecuPart {
+    /// `…/ws/soap/trust`.
+    pub sts_url: Url,
+    /// `…/ws/soap/espinst/syncexchange`.
+    pub exchange_url: Url,
+    /// The practice's or hospital's certificate.
+    pub client_p12: PathBuf,
+    /// Its password.
+    pub client_p12_password: Secret,
+    /// PEM file: what the signature of mySecu's answers must chain to.
+    pub answer_anchors: PathBuf,
+}
+
+/// The settings cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("settings: {0}")]
+pub struct SettingsError(String);
+
+impl Settings {
+    /// Reads settings from TOML.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with line and key; never with a value, which may be a password.
+    pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
+        toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map_or(1, |before| before.lines().count().max(1));
+            SettingsError(format!("line {line}: {}", error.message()))
+        })
+    }
+}

@@ -1,0 +1,238 @@
+use std::time::{Duration, Instant};
+
+use econnector_base::Explain;
+use econnector_forms::{Environment, Lang};
+use econnector_identity::KeyringState;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{Connector, Problem};
+
+/// Probing goes out to three services; whoever polls the status must not multiply that.
+const FRESH: Duration = Duration::from_secs(5);
+/// A certificate that ends within this time is worth a warning long before it stops the work.
+const SOON: time::Duration = time::Duration::days(30);
+/// More than this and tokens look expired or not yet valid.
+const SKEW_LIMIT_MS: i64 = 60_000;
+
+/// Whether the connector can do its work, and if not, why.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Status {
+    /// Every check that matters is well.
+    pub usable: bool,
+    /// This program's version.
+    pub version: String,
+    /// `training`, `integration` or `production`.
+    pub environment: String,
+    /// One by one.
+    pub checks: Vec<Check>,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Check {
+    /// `aes`, `kms`, `mysecu`, `trust_store`, `keyring` or `journal`.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// Whether it is well.
+    pub ok: bool,
+    /// What was found, in the caller's language.
+    pub detail: String,
+    /// How long its answer took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
+    /// When the earliest certificate concerned ends.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub expires: Option<OffsetDateTime>,
+    /// Its clock minus ours, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_ms: Option<i64>,
+}
+
+/// What the last probe found, before it is put into words.
+#[derive(Clone)]
+pub(crate) struct Measured {
+    at: Instant,
+    services: [Service; 3],
+}
+
+#[derive(Clone)]
+struct Service {
+    name: &'static str,
+    label: &'static str,
+    outcome: Result<(Duration, Option<time::Duration>), (&'static str, econnector_base::Fault, String)>,
+}
+
+impl Connector {
+    /// Checks every dependency; answers from the last check when that is younger than five seconds.
+    pub async fn status(&self, lang: Lang) -> Status {
+        let measured = self.measured().await;
+        let mut checks: Vec<Check> = measured.services.iter().map(|service| service.check(lang)).collect();
+        checks.push(self.trust_check(lang));
+        checks.push(keyring_check(&self.identity.session().await.keyring, lang));
+        checks.push(self.journal_check(lang).await);
+        Status {
+            usable: checks.iter().all(|check| check.ok || check.name == "keyring"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            environment: environment_name(self.environment).to_owned(),
+            checks,
+        }
+    }
+
+    async fn measured(&self) -> Measured {
+        let mut last = self.status.lock().await;
+        if let Some(known) = last.as_ref().filter(|known| known.at.elapsed() < FRESH) {
+            return known.clone();
+        }
+        let (aes, kms, mysecu) = tokio::join!(self.identity.probe(), self.signer.probe(), self.deposit.probe());
+        let measured = Measured {
+            at: Instant::now(),
+            services: [
+                Service::new("aes", "AeS", aes.map(|probe| (probe.latency, probe.clock_skew))),
+                Service::new("kms", "KMS", kms.map(|probe| (probe.latency, probe.clock_skew(self.clock.now())))),
+                Service::new("mysecu", "mySecu", mysecu.map(|probe| (probe.latency, probe.clock_skew))),
+            ],
+        };
+        *last = Some(measured.clone());
+        measured
+    }
+
+    fn trust_check(&self, lang: Lang) -> Check {
+        let expires = self.trust.earliest_expiry();
+        let left = expires - self.clock.now();
+        let ok = left.is_positive();
+        let detail = match (ok, left < SOON) {
+            (true, false) => word(lang, ["Valide", "Gültig", "Valid", "Gëlteg"]),
+            (true, true) => word(lang, ["Expire bientôt", "Läuft bald ab", "Expires soon", "Leeft geschwënn of"]),
+            (false, _) => word(lang, ["Expiré", "Abgelaufen", "Expired", "Ofgelaf"]),
+        };
+        Check {
+            expires: Some(expires),
+            ..Check::new(
+                "trust_store",
+                word(
+                    lang,
+                    ["Certificats de confiance", "Vertrauensanker", "Trust anchors", "Vertrauensanker"],
+                ),
+                ok,
+                detail,
+            )
+        }
+    }
+
+    async fn journal_check(&self, lang: Lang) -> Check {
+        let label = word(lang, ["Journal", "Protokoll", "Journal", "Journal"]);
+        match self.journal.list(None, 1).await {
+            Ok(_) => Check::new("journal", label, true, word(lang, ["Lisible", "Lesbar", "Readable", "Liesbar"])),
+            Err(error) => Check::new("journal", label, false, Problem::explain(&error, lang).detail),
+        }
+    }
+}
+
+impl Service {
+    fn new<E: Explain>(name: &'static str, label: &'static str, outcome: Result<(Duration, Option<time::Duration>), E>) -> Self {
+        Self {
+            name,
+            label,
+            outcome: outcome.map_err(|error| (error.code(), error.fault(), error.to_string())),
+        }
+    }
+
+    fn check(&self, lang: Lang) -> Check {
+        match &self.outcome {
+            Ok((latency, skew)) => {
+                let skew_ms = skew.map(|skew| i64::try_from(skew.whole_milliseconds()).unwrap_or(i64::MAX));
+                let clock_ok = skew_ms.is_none_or(|skew| skew.abs() <= SKEW_LIMIT_MS);
+                let detail = if clock_ok {
+                    word(lang, ["Répond", "Antwortet", "Answers", "Äntwert"])
+                } else {
+                    word(
+                        lang,
+                        [
+                            "L'horloge de cet ordinateur est fausse",
+                            "Die Uhr dieses Computers geht falsch",
+                            "This computer's clock is wrong",
+                            "D'Auer vun dësem Computer geet falsch",
+                        ],
+                    )
+                };
+                Check {
+                    latency_ms: Some(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+                    clock_skew_ms: skew_ms,
+                    ..Check::new(self.name, self.label, clock_ok, detail)
+                }
+            }
+            Err((code, fault, technical)) => {
+                let problem = Problem::of_code(code, *fault, lang);
+                Check::new(self.name, self.label, false, format!("{} ({technical})", problem.title))
+            }
+        }
+    }
+}
+
+impl Check {
+    fn new(name: &str, label: impl Into<String>, ok: bool, detail: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label.into(),
+            ok,
+            detail: detail.into(),
+            latency_ms: None,
+            expires: None,
+            clock_skew_ms: None,
+        }
+    }
+}
+
+/// The word for an environment on the wire.
+#[must_use]
+pub const fn environment_name(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Training => "training",
+        Environment::Integration => "integration",
+        Environment::Production => "production",
+    }
+}
+
+fn keyring_check(state: &KeyringState, lang: Lang) -> Check {
+    let label = word(
+        lang,
+        [
+            "Trousseau du système",
+            "Schlüsselbund des Systems",
+            "System keyring",
+            "Schlësselbond vum System",
+        ],
+    );
+    match state {
+        KeyringState::Available => Check::new(
+            "keyring",
+            label,
+            true,
+            word(lang, ["Utilisable", "Verwendbar", "Usable", "Benotzbar"]),
+        ),
+        KeyringState::Off => Check::new(
+            "keyring",
+            label,
+            true,
+            word(lang, ["Non utilisé", "Nicht verwendet", "Not used", "Net benotzt"]),
+        ),
+        other => Check::new(
+            "keyring",
+            label,
+            false,
+            Problem::of_code(other.code().unwrap_or("internal"), econnector_base::Fault::You, lang).detail,
+        ),
+    }
+}
+
+fn word(lang: Lang, words: [&'static str; 4]) -> &'static str {
+    let [fr, de, en, lb] = words;
+    match lang {
+        Lang::Fr => fr,
+        Lang::De => de,
+        Lang::En => en,
+        Lang::Lb => lb,
+    }
+}

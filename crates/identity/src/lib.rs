@@ -1,0 +1,21 @@
+//! Who acts for which physician, with which token: login at AeS in the system browser, renewal, logout, and the checking of tokens
+//! that callers bring along.
+//!
+//! [`Aes`] is the one implementation of [`Identity`]. What an AeS token says about people is our reading and stands in one place:
+//! the `claims` module (docs/wire.md, "Claims of an AeS token").
+
+mod aes;
+mod claims;
+mod error;
+mod jwt;
+mod keyring;
+mod landing;
+mod pages;
+mod principal;
+mod provider;
+
+pub use aes::{Aes, AesSettings, Browser, Identity, SessionState, SessionView};
+pub use error::IdentityError;
+pub use keyring::{KeyringState, NoKeyring, OsKeyring, TokenStore};
+pub use principal::{Actor, Authorized, Physician, Principal};
+pub use provider::Probe;

@@ -1,0 +1,8 @@
+//! Logging in through AeS, as a person does it: against the sandbox, against somebody else's provider, with everything that can go
+//! wrong on the way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::string_slice)]
+
+mod desk;
+mod leaks;
+mod peer;
+mod sandbox;

@@ -1,0 +1,467 @@
+//! Login, renewal, logout and bearer tokens against the sandbox's AeS, faults included.
+
+use std::time::Duration;
+
+use econnector_base::{Explain as _, Fault, Secret};
+use econnector_identity::{Aes, AesSettings, Identity as _, SessionState, SessionView, TokenStore as _};
+use econnector_sandbox::{Sandbox, SandboxOptions};
+use serde_json::{Value, json};
+
+use crate::desk::{self, Desk, settled};
+
+struct Stage {
+    sandbox: Sandbox,
+    desk: Desk,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        Self::with_life(300).await
+    }
+
+    /// With fewer than 30 s of life, every use of a token renews it first.
+    async fn with_life(access_ttl: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SandboxOptions {
+            dir: folder.path().join("sandbox"),
+            access_ttl,
+            ..SandboxOptions::default()
+        };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let ca = std::fs::read(&sandbox.ready().ca_pem).unwrap();
+        let desk = Desk::new(&sandbox.ready().issuer, ca);
+        Self {
+            sandbox,
+            desk,
+            _folder: folder,
+        }
+    }
+
+    async fn weber(&self) -> Aes {
+        let aes = self.desk.start().await;
+        let view = self.desk.log_in(&aes, "dr.weber", "weber").await;
+        assert!(matches!(view.state, SessionState::LoggedIn { .. }), "{view:?}");
+        aes
+    }
+
+    async fn fault(&self, fault: Value) {
+        let url = format!("{}/faults", self.sandbox.ready().control);
+        let answer = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    }
+
+    async fn heal(&self) {
+        let url = format!("{}/faults", self.sandbox.ready().control);
+        reqwest::Client::new().delete(url).send().await.unwrap();
+    }
+
+    async fn events(&self, kind: &str) -> usize {
+        let url = format!("{}/aes/events", self.sandbox.ready().control);
+        let events: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+        events.iter().filter(|event| event["type"] == kind).count()
+    }
+
+    /// A token for the hospital's engine.
+    async fn exchanged(&self, audience: &str, subject: &str) -> Result<String, u16> {
+        let ready = self.sandbox.ready();
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")
+            .append_pair("client_id", &ready.client_id)
+            .append_pair("client_secret", &ready.client_secret)
+            .append_pair("requested_subject", subject)
+            .append_pair("audience", audience)
+            .finish();
+        let transport = desk::transport(&self.desk.ca_pem);
+        let request = transport.client().post(&ready.token_endpoint).body(form);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = transport.send(request).await.unwrap();
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        body["access_token"].as_str().map(str::to_owned).ok_or(answer.status)
+    }
+}
+
+fn failure(view: &SessionView) -> &'static str {
+    view.failure.as_ref().map_or("none", |failure| failure.code())
+}
+
+fn logged_out(view: &SessionView) -> bool {
+    matches!(view.state, SessionState::LoggedOut)
+}
+
+#[tokio::test]
+async fn a_physician_logs_in_and_out() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    assert!(logged_out(&aes.session().await));
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "login-required");
+
+    let url = aes.start_login("de").await.unwrap();
+    let again = aes.start_login("de").await.unwrap();
+    assert_eq!(url, again, "a login under way is shown again, not begun twice");
+    assert!(matches!(aes.session().await.state, SessionState::LoggingIn { login_url } if login_url == url));
+    for needed in [
+        "code_challenge_method=S256",
+        "state=",
+        "nonce=",
+        "ui_locales=de",
+        "redirect_uri=http%3A%2F%2F127.0.0.1%3A",
+    ] {
+        assert!(url.as_str().contains(needed), "{url}");
+    }
+    let (landed, page) = stage.desk.browse(&url, "dr.weber", "weber").await;
+    assert_eq!((landed.host_str(), landed.path()), (Some("127.0.0.1"), "/callback"));
+    assert!(page.contains("Sie sind angemeldet"), "{page}");
+
+    let view = settled(&aes).await;
+    let SessionState::LoggedIn {
+        actor,
+        physician,
+        acts_for,
+        until,
+    } = view.state
+    else {
+        panic!("{view:?}")
+    };
+    let physician = physician.unwrap();
+    assert_eq!(
+        (physician.ehealth_id.as_str(), physician.provider_codes),
+        ("1900000001", vec!["90000101".to_owned()])
+    );
+    assert_eq!((actor.name.as_str(), physician.name.as_str()), ("Dr Anne Weber", "Dr Anne Weber"));
+    assert!(acts_for.is_empty());
+    let left = until - time::OffsetDateTime::now_utc();
+    assert!(
+        (time::Duration::seconds(1700)..=time::Duration::seconds(1800)).contains(&left),
+        "{left}"
+    );
+    assert!(!stage.desk.browser.0.lock().unwrap().is_empty());
+
+    let authorized = aes.authorized().await.unwrap();
+    assert_eq!(authorized.principal.physician.ehealth_id, "1900000001");
+    assert!(authorized.token.reveal().starts_with("eyJ"));
+    let token = stage.desk.remembered_after(None).await.unwrap();
+    assert!(aes.session().await.remembered);
+
+    aes.logout().await.unwrap();
+    let view = aes.session().await;
+    assert!(logged_out(&view) && !view.remembered, "{view:?}");
+    assert_eq!(stage.desk.remembered(), None, "the keyring forgets");
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "login-required");
+
+    // AeS ended it too: neither the refresh token nor the browser's session is worth anything.
+    let account = format!("{} econnector", stage.desk.issuer);
+    stage.desk.keyring.save(&account, &Secret::new(token)).await.unwrap();
+    let other = stage.desk.start().await;
+    assert_eq!(failure(&other.session().await), "session-ended");
+    assert_eq!(stage.desk.remembered(), None);
+    let url = other.start_login("fr").await.unwrap();
+    let (_, page) = stage.desk.get(url.as_str()).await;
+    assert!(page.contains("name=\"password\""), "the browser has to log in anew: {page}");
+}
+
+#[tokio::test]
+async fn a_session_survives_the_program() {
+    let stage = Stage::set().await;
+    drop(stage.weber().await);
+    let first = stage.desk.remembered_after(None).await;
+    let aes = stage.desk.start().await;
+    let view = aes.session().await;
+    assert!(matches!(view.state, SessionState::LoggedIn { .. }) && view.remembered, "{view:?}");
+    assert_eq!(aes.authorized().await.unwrap().principal.physician.ehealth_id, "1900000001");
+    let second = stage.desk.remembered_after(first.as_deref()).await;
+    assert!(second.is_some(), "the rotated token replaces the used one");
+}
+
+#[tokio::test]
+async fn parallel_callers_share_one_renewal() {
+    let stage = Stage::with_life(20).await;
+    let aes = stage.weber().await;
+    for round in 1..=3 {
+        let before = stage.events("REFRESH_TOKEN").await;
+        let callers: Vec<_> = (0..16)
+            .map(|_| {
+                let aes = aes.clone();
+                tokio::spawn(async move { aes.authorized().await.map(|authorized| authorized.token.reveal().to_owned()) })
+            })
+            .collect();
+        for caller in callers {
+            assert!(caller.await.unwrap().is_ok(), "round {round}");
+        }
+        let renewals = stage.events("REFRESH_TOKEN").await - before;
+        assert!((1..=3).contains(&renewals), "{renewals} renewals for 16 callers");
+        assert_eq!(stage.events("REFRESH_TOKEN_REUSE").await, 0, "no refresh token is ever used twice");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_kept_alive_while_nobody_asks() {
+    let stage = Stage::with_life(4).await;
+    let aes = stage.weber().await;
+    tokio::time::sleep(Duration::from_millis(5500)).await;
+    assert!(stage.events("REFRESH_TOKEN").await >= 2);
+    assert!(matches!(aes.session().await.state, SessionState::LoggedIn { .. }));
+    drop(aes);
+    let after = stage.events("REFRESH_TOKEN").await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(
+        stage.events("REFRESH_TOKEN").await <= after + 1,
+        "nobody renews for a program that is gone"
+    );
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_is_lost_ends_in_a_clear_logout() {
+    let stage = Stage::with_life(20).await;
+    let aes = stage.weber().await;
+    stage.desk.remembered_after(None).await;
+    stage
+        .fault(json!({"service": "aes", "kind": "drop", "after": true, "count": 1, "path": "token"}))
+        .await;
+    // The old token still lives for some seconds, so the caller is served.
+    assert!(aes.authorized().await.is_ok());
+    assert_eq!(failure(&aes.session().await), "net-cut");
+    // The next attempt uses a refresh token AeS has seen used: AeS ends the session, and so do we.
+    let error = aes.authorized().await.err().unwrap();
+    assert_eq!((error.code(), error.fault()), ("session-ended", Fault::Authority));
+    assert_eq!(error.authority().unwrap().code, "invalid_grant");
+    let view = aes.session().await;
+    assert!(logged_out(&view) && !view.remembered, "{view:?}");
+    assert_eq!(failure(&view), "session-ended");
+    assert_eq!(stage.desk.remembered(), None);
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "session-ended");
+    // Logging in again clears it.
+    let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
+    assert_eq!(failure(&view), "none");
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_lose_the_session() {
+    let stage = Stage::with_life(20).await;
+    let aes = stage.weber().await;
+    stage
+        .fault(json!({"service": "aes", "kind": "delay", "ms": 600, "count": 1, "path": "token"}))
+        .await;
+    let gone = tokio::time::timeout(Duration::from_millis(200), aes.authorized()).await;
+    assert!(gone.is_err());
+    assert!(aes.authorized().await.is_ok());
+    assert_eq!(stage.events("REFRESH_TOKEN_REUSE").await, 0);
+}
+
+#[tokio::test]
+async fn aes_being_down_costs_nobody_the_session() {
+    let stage = Stage::with_life(20).await;
+    drop(stage.weber().await);
+    let token = stage.desk.remembered_after(None).await;
+    stage.fault(json!({"service": "aes", "kind": "status", "status": 503})).await;
+    let aes = stage.desk.start().await;
+    let view = aes.session().await;
+    assert!(logged_out(&view), "{view:?}");
+    assert_eq!(failure(&view), "aes-failed");
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "aes-failed");
+    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-failed");
+    assert_eq!(aes.probe().await.err().unwrap().code(), "aes-failed");
+    assert_eq!(stage.desk.remembered(), token, "kept for when AeS is back");
+    stage.heal().await;
+    assert!(aes.authorized().await.is_ok());
+    assert_eq!(failure(&aes.session().await), "none");
+    assert!(aes.probe().await.unwrap().latency > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn garbage_and_strangers_are_not_aes() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    stage.fault(json!({"service": "aes", "kind": "garbage"})).await;
+    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.probe().await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.bearer("a.b.c").await.err().unwrap().code(), "aes-garbage");
+    stage.heal().await;
+    stage
+        .fault(json!({"service": "aes", "kind": "garbage", "path": "token", "count": 1}))
+        .await;
+    let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
+    assert_eq!(failure(&view), "aes-garbage");
+
+    // The sandbox's certificate without its authority in the trust store.
+    let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let desk = Desk::new(stage.desk.issuer.as_str(), stranger.cert.pem().into_bytes());
+    let aes = desk.start().await;
+    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "net-tls-unknown-issuer");
+    assert_eq!(aes.probe().await.err().unwrap().code(), "net-tls-unknown-issuer");
+
+    // The same server under another issuer's name.
+    let other: url::Url = stage.desk.issuer.as_str().replace("/default", "/default/").parse().unwrap();
+    let aes = stage
+        .desk
+        .start_with(AesSettings {
+            issuer: other,
+            ..stage.desk.settings()
+        })
+        .await;
+    assert_eq!(aes.probe().await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-garbage");
+}
+
+#[tokio::test]
+async fn a_refusal_at_aes_is_said_with_its_words() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    stage
+        .fault(json!({"service": "aes", "kind": "refuse", "count": 1, "path": "openid-connect/auth"}))
+        .await;
+    let url = aes.start_login("lb").await.unwrap();
+    let (_, page) = stage.desk.browse(&url, "dr.weber", "weber").await;
+    assert!(page.contains("huet net geklappt"), "{page}");
+    let view = settled(&aes).await;
+    assert!(logged_out(&view));
+    let error = view.failure.unwrap();
+    assert_eq!(
+        (error.code(), error.authority().unwrap().code.as_str()),
+        ("login-refused", "access_denied")
+    );
+
+    stage
+        .fault(json!({"service": "aes", "kind": "expired", "count": 1, "path": "token"}))
+        .await;
+    let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
+    assert_eq!(failure(&view), "login-refused");
+}
+
+#[tokio::test]
+async fn a_stranger_at_the_callback_changes_nothing() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    let url = aes.start_login("fr").await.unwrap();
+    let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned();
+    for query in ["", "?code=stolen&state=guessed", "?error=access_denied&state=guessed"] {
+        let (status, _) = stage.desk.get(&format!("{redirect}{query}")).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(matches!(aes.session().await.state, SessionState::LoggingIn { .. }));
+    }
+    stage.desk.browse(&url, "dr.weber", "weber").await;
+    assert!(matches!(settled(&aes).await.state, SessionState::LoggedIn { .. }));
+}
+
+#[tokio::test]
+async fn a_login_is_given_up_or_times_out() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    let url = aes.start_login("fr").await.unwrap();
+    aes.logout().await.unwrap();
+    let view = aes.session().await;
+    assert!(logged_out(&view));
+    assert_eq!(failure(&view), "none", "who gives up knows why");
+    let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(reqwest::get(redirect).await.unwrap_err().is_connect(), "the port is closed");
+
+    let settings = AesSettings {
+        login_timeout: Duration::from_millis(200),
+        ..stage.desk.settings()
+    };
+    let hasty = stage.desk.start_with(settings).await;
+    hasty.start_login("fr").await.unwrap();
+    assert_eq!(failure(&settled(&hasty).await), "login-timeout");
+}
+
+#[tokio::test]
+async fn a_secretary_is_known_but_acts_for_nobody_yet() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    let view = stage.desk.log_in(&aes, "sec.klein", "klein").await;
+    let SessionState::LoggedIn {
+        actor,
+        physician,
+        acts_for,
+        ..
+    } = view.state
+    else {
+        panic!("{view:?}")
+    };
+    assert_eq!((actor.name.as_str(), physician), ("Claire Klein", None));
+    let ids: Vec<_> = acts_for.iter().map(|physician| physician.ehealth_id.as_str()).collect();
+    assert_eq!(ids, ["1900000001", "1900000002"]);
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "identity-no-physician");
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_named_as_such() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    stage.desk.clock.by(-3600);
+    let skew = aes.probe().await.unwrap().clock_skew.unwrap();
+    assert!((3598..=3602).contains(&skew.whole_seconds()), "{skew}");
+    let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
+    let failure = view.failure.unwrap();
+    assert_eq!((failure.code(), failure.fault()), ("clock-wrong", Fault::You));
+    stage.desk.clock.by(-55);
+    let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
+    assert!(
+        matches!(view.state, SessionState::LoggedIn { .. }),
+        "less than a minute is granted: {view:?}"
+    );
+}
+
+#[tokio::test]
+async fn tokens_of_callers_are_checked() {
+    let stage = Stage::set().await;
+    let settings = AesSettings {
+        allow_own_login: false,
+        ..stage.desk.settings()
+    };
+    let aes = stage.desk.start_with(settings).await;
+    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "identity-no-own-login");
+
+    let token = stage.exchanged("https://eadmin.lu/", "1900000002").await.unwrap();
+    let authorized = aes.bearer(&token).await.unwrap();
+    assert_eq!(authorized.principal.actor.id, "hopital-eai");
+    assert_eq!(authorized.principal.physician.name, "Dr Luc Muller");
+    assert_eq!(authorized.token.reveal(), token);
+
+    for (odd, code) in [
+        (String::new(), "token-invalid"),
+        ("opaque".to_owned(), "token-invalid"),
+        (format!("{token}x"), "token-invalid"),
+        (token.replacen("eyJ", "eyK", 1), "token-invalid"),
+        (token.clone() + &"A".repeat(16 * 1024), "token-invalid"),
+        (token.rsplit_once('.').unwrap().0.to_owned() + ".", "token-invalid"),
+    ] {
+        assert_eq!(aes.bearer(&odd).await.err().unwrap().code(), code);
+    }
+    stage.desk.clock.by(400);
+    assert_eq!(aes.bearer(&token).await.err().unwrap().code(), "token-expired");
+    stage.desk.clock.by(-400);
+    assert_eq!(aes.bearer(&token).await.err().unwrap().code(), "token-not-yet-valid");
+    stage.desk.clock.by(0);
+
+    // Another sandbox: same names, other keys, other issuer.
+    let other = Stage::set().await;
+    let foreign = other.exchanged("https://eadmin.lu/", "1900000002").await.unwrap();
+    let code = aes.bearer(&foreign).await.err().unwrap().code();
+    assert!(matches!(code, "token-invalid" | "token-other-issuer"), "{code}");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_up_but_not_each_time() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    let token = stage.exchanged("https://eadmin.lu/", "1900000001").await.unwrap();
+    assert!(aes.bearer(&token).await.is_ok());
+    // {"alg":"RS256","kid":"invented"}
+    let (_, rest) = token.split_once('.').unwrap();
+    let invented = format!("eyJhbGciOiJSUzI1NiIsImtpZCI6ImludmVudGVkIn0.{rest}");
+    stage.desk.clock.by(40);
+    stage
+        .fault(json!({"service": "aes", "kind": "delay", "ms": 500, "path": "certs"}))
+        .await;
+    let started = std::time::Instant::now();
+    for _ in 0..10 {
+        assert_eq!(aes.bearer(&invented).await.err().unwrap().code(), "token-invalid");
+    }
+    let elapsed = started.elapsed();
+    assert!(
+        (Duration::from_millis(500)..Duration::from_secs(4)).contains(&elapsed),
+        "one look-up: {elapsed:?}"
+    );
+}

@@ -1,0 +1,426 @@
+//! The journal: SQLite, what was sent and never about whom.
+//!
+//! A row is written *before* the deposit leaves, so that a crash or a cut line can never lead to a second deposit: whatever was
+//! under way at the last stop is `unknown` at the next start.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use econnector_base::{Explain, Fault};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Row, SqlitePool};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+/// How far a document has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Values are being checked and pages set.
+    Checking,
+    /// The signature service has been asked.
+    Signing,
+    /// The signed document is on its way to mySecu.
+    Depositing,
+    /// mySecu confirmed it.
+    Deposited,
+    /// It certainly did not reach mySecu, or mySecu refused it: the same id may be sent again.
+    Failed,
+    /// It may have reached mySecu and no valid answer came back: never sent again.
+    Unknown,
+}
+
+impl State {
+    /// The word stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Signing => "signing",
+            Self::Depositing => "depositing",
+            Self::Deposited => "deposited",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FromStr for State {
+    type Err = JournalError;
+
+    fn from_str(word: &str) -> Result<Self, JournalError> {
+        [
+            Self::Checking,
+            Self::Signing,
+            Self::Depositing,
+            Self::Deposited,
+            Self::Failed,
+            Self::Unknown,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+        .ok_or(JournalError::Unreadable)
+    }
+}
+
+/// Who acted: the actor's subject and name, the physician's eHealthID and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The token's `sub`.
+    pub actor_id: String,
+    /// Name of whoever pressed the button.
+    pub actor_name: String,
+    /// The physician's eHealthID.
+    pub physician_id: String,
+    /// The physician's name.
+    pub physician_name: String,
+}
+
+/// One document's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The caller's id, also on the wire.
+    pub id: Uuid,
+    /// The form's kind.
+    pub kind: String,
+    /// How far it came.
+    pub state: State,
+    /// When it was first sent here.
+    pub created_at: OffsetDateTime,
+    /// When its outcome was known.
+    pub finished_at: Option<OffsetDateTime>,
+    /// Who acted for whom.
+    pub who: Who,
+    /// mySecu's reference.
+    pub reference: Option<String>,
+    /// mySecu's Correlation-ID.
+    pub correlation_id: Option<String>,
+    /// The document this one replaces.
+    pub replaces: Option<Uuid>,
+    /// Stable code of the problem that ended it, and whose fault that was.
+    pub problem: Option<(String, Fault)>,
+}
+
+/// The last thing known of a document.
+#[derive(Clone, Debug, Default)]
+pub struct Settlement {
+    /// mySecu's reference.
+    pub reference: Option<String>,
+    /// mySecu's Correlation-ID.
+    pub correlation_id: Option<String>,
+    /// Stable code of the problem that ended it, and whose fault that was.
+    pub problem: Option<(String, Fault)>,
+}
+
+/// The journal of one user, or of one server process.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    pool: SqlitePool,
+}
+
+impl Journal {
+    /// Opens or makes the journal in a file that only its owner may read; rows left under way become `unknown` or `failed`.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] when the file cannot be opened, is no journal, or is of a newer version.
+    pub async fn open(file: &Path) -> Result<Self, JournalError> {
+        if let Some(folder) = file.parent() {
+            make_private_folder(folder)?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON");
+        Self::connect(options).await
+    }
+
+    /// A journal that ends with the process: the stateless server's.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`] when SQLite refuses.
+    pub async fn in_memory() -> Result<Self, JournalError> {
+        Self::connect(SqliteConnectOptions::from_str("sqlite::memory:")?).await
+    }
+
+    async fn connect(options: SqliteConnectOptions) -> Result<Self, JournalError> {
+        // One connection: a row a document is no load, and an in-memory database lives in its connection.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.disable_statement_logging())
+            .await?;
+        sqlx::migrate!().run(&pool).await.map_err(sqlx::Error::from)?;
+        sqlx::query("UPDATE journal SET state = CASE state WHEN 'depositing' THEN 'unknown' ELSE 'failed' END, problem_code = 'interrupted', problem_fault = 'us' WHERE state IN ('checking', 'signing', 'depositing')")
+            .execute(&pool)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Begins a document, or begins one again that had failed.
+    ///
+    /// # Errors
+    /// [`JournalError::Settled`] when the id is there in any other state than `failed`.
+    pub async fn begin(&self, entry: &Entry) -> Result<(), JournalError> {
+        let done = sqlx::query(
+            "INSERT INTO journal (id, kind, state, created_at, actor_id, actor_name, physician_id, physician_name, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = NULL, problem_code = NULL, problem_fault = NULL, actor_id = excluded.actor_id, actor_name = excluded.actor_name, \
+             physician_id = excluded.physician_id, physician_name = excluded.physician_name, replaces = excluded.replaces WHERE journal.state = 'failed' AND journal.kind = excluded.kind",
+        )
+        .bind(entry.id.to_string())
+        .bind(&entry.kind)
+        .bind(entry.state.as_str())
+        .bind(stamp(entry.created_at)?)
+        .bind(&entry.who.actor_id)
+        .bind(&entry.who.actor_name)
+        .bind(&entry.who.physician_id)
+        .bind(&entry.who.physician_name)
+        .bind(entry.replaces.map(|id| id.to_string()))
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(JournalError::Settled)
+        }
+    }
+
+    /// Notes that a document has reached a stage that is not its last.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`]: then the document must not go on.
+    pub async fn advance(&self, id: Uuid, state: State) -> Result<(), JournalError> {
+        let done = sqlx::query("UPDATE journal SET state = ? WHERE id = ?")
+            .bind(state.as_str())
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(JournalError::Unreadable)
+        }
+    }
+
+    /// Notes a document's outcome.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`].
+    pub async fn settle(&self, id: Uuid, state: State, at: OffsetDateTime, settlement: &Settlement) -> Result<(), JournalError> {
+        sqlx::query("UPDATE journal SET state = ?, finished_at = ?, reference = ?, correlation_id = ?, problem_code = ?, problem_fault = ? WHERE id = ?")
+            .bind(state.as_str())
+            .bind(stamp(at)?)
+            .bind(&settlement.reference)
+            .bind(&settlement.correlation_id)
+            .bind(settlement.problem.as_ref().map(|(code, _)| code))
+            .bind(settlement.problem.as_ref().map(|(_, fault)| fault.as_str()))
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// One document's line.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`], [`JournalError::Unreadable`].
+    pub async fn find(&self, id: Uuid) -> Result<Option<Entry>, JournalError> {
+        let row = sqlx::query("SELECT * FROM journal WHERE id = ?")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(entry).transpose()
+    }
+
+    /// The newest lines, newest first; of one physician when `physician_id` is given.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`], [`JournalError::Unreadable`].
+    pub async fn list(&self, physician_id: Option<&str>, limit: u32) -> Result<Vec<Entry>, JournalError> {
+        let rows = sqlx::query("SELECT * FROM journal WHERE ?1 IS NULL OR physician_id = ?1 ORDER BY created_at DESC, rowid DESC LIMIT ?2")
+            .bind(physician_id)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// Closes the file and empties the write-ahead log into it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Why the journal could not do its work.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be read or written.
+    #[error("journal: {0}")]
+    Storage(#[from] sqlx::Error),
+    /// The folder cannot be made private.
+    #[error("journal folder: {0}")]
+    Folder(#[from] std::io::Error),
+    /// A row that this version did not write.
+    #[error("journal: unreadable row")]
+    Unreadable,
+    /// The id is already there and its outcome stands.
+    #[error("journal: the id is already settled")]
+    Settled,
+}
+
+impl Explain for JournalError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Storage(_) | Self::Folder(_) | Self::Unreadable => "journal-unusable",
+            Self::Settled => "id-already-used",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Settled => Fault::You,
+            _ => Fault::Us,
+        }
+    }
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, JournalError> {
+    let text = |name: &str| row.try_get::<Option<String>, _>(name);
+    let uuid = |word: String| Uuid::parse_str(&word).map_err(|_| JournalError::Unreadable);
+    let moment = |word: String| OffsetDateTime::parse(&word, &Rfc3339).map_err(|_| JournalError::Unreadable);
+    Ok(Entry {
+        id: uuid(row.try_get("id")?)?,
+        kind: row.try_get("kind")?,
+        state: row.try_get::<String, _>("state")?.parse()?,
+        created_at: moment(row.try_get("created_at")?)?,
+        finished_at: text("finished_at")?.map(moment).transpose()?,
+        who: Who {
+            actor_id: row.try_get("actor_id")?,
+            actor_name: row.try_get("actor_name")?,
+            physician_id: row.try_get("physician_id")?,
+            physician_name: row.try_get("physician_name")?,
+        },
+        reference: text("reference")?,
+        correlation_id: text("correlation_id")?,
+        replaces: text("replaces")?.map(uuid).transpose()?,
+        problem: text("problem_code")?.zip(text("problem_fault")?.and_then(|word| Fault::from_word(&word))),
+    })
+}
+
+fn stamp(at: OffsetDateTime) -> Result<String, JournalError> {
+    at.to_offset(time::UtcOffset::UTC)
+        .truncate_to_microsecond()
+        .format(&Rfc3339)
+        .map_err(|_| JournalError::Unreadable)
+}
+
+fn make_private_folder(folder: &Path) -> Result<(), std::io::Error> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn sample(id: Uuid) -> Entry {
+        Entry {
+            id,
+            kind: "ecit".into(),
+            state: State::Signing,
+            created_at: datetime!(2026-11-21 10:00 UTC),
+            finished_at: None,
+            who: Who {
+                actor_id: "a".into(),
+                actor_name: "Claire".into(),
+                physician_id: "1900000001".into(),
+                physician_name: "Dr Weber".into(),
+            },
+            reference: None,
+            correlation_id: None,
+            replaces: None,
+            problem: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_document_may_begin_again_and_a_deposited_one_may_not() {
+        let journal = Journal::in_memory().await.unwrap();
+        let id = Uuid::from_u128(1);
+        journal.begin(&sample(id)).await.unwrap();
+        assert!(matches!(journal.begin(&sample(id)).await, Err(JournalError::Settled)));
+        journal
+            .settle(
+                id,
+                State::Failed,
+                datetime!(2026-11-21 10:01 UTC),
+                &Settlement {
+                    problem: Some(("kms-failed".into(), Fault::Authority)),
+                    ..Settlement::default()
+                },
+            )
+            .await
+            .unwrap();
+        journal.begin(&sample(id)).await.unwrap();
+        journal.advance(id, State::Depositing).await.unwrap();
+        journal
+            .settle(
+                id,
+                State::Deposited,
+                datetime!(2026-11-21 10:02 UTC),
+                &Settlement {
+                    reference: Some("R".into()),
+                    ..Settlement::default()
+                },
+            )
+            .await
+            .unwrap();
+        assert!(matches!(journal.begin(&sample(id)).await, Err(JournalError::Settled)));
+        let entry = journal.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (entry.state, entry.reference.as_deref(), entry.problem),
+            (State::Deposited, Some("R"), None)
+        );
+        assert_eq!(entry.finished_at, Some(datetime!(2026-11-21 10:02 UTC)));
+    }
+
+    #[tokio::test]
+    async fn what_was_on_its_way_at_a_crash_is_unknown_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("private").join("journal.db");
+        let (sent, unsent) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let journal = Journal::open(&file).await.unwrap();
+        journal.begin(&sample(sent)).await.unwrap();
+        journal.advance(sent, State::Depositing).await.unwrap();
+        journal.begin(&sample(unsent)).await.unwrap();
+        journal.close().await;
+        let journal = Journal::open(&file).await.unwrap();
+        assert_eq!(journal.find(sent).await.unwrap().unwrap().state, State::Unknown);
+        assert_eq!(journal.find(unsent).await.unwrap().unwrap().state, State::Failed);
+        assert_eq!(journal.list(Some("1900000001"), 10).await.unwrap().len(), 2);
+        assert!(journal.list(Some("1900000002"), 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_journal_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.db");
+        std::fs::write(&file, b"not a database, but somebody's only copy of something").unwrap();
+        assert!(Journal::open(&file).await.is_err());
+        assert!(std::fs::read(&file).unwrap().starts_with(b"not a database"));
+    }
+}

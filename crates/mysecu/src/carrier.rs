@@ -1,0 +1,36 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use econnector_base::Secret;
+
+use crate::ns;
+
+/// How the OIDC access token rides in the STS request. Not public: the one place to change when it becomes so.
+pub trait TokenCarrier: Send + Sync {
+    /// XML that carries the token. Prefixes `wsse`, `wsu` and `wst` may be used without declaring them.
+    fn carry(&self, token: &Secret) -> Carried;
+}
+
+/// XML to be placed in an STS request.
+pub struct Carried {
+    /// Inside `wst:RequestSecurityToken`, after the claims; signed with the Body.
+    pub in_request: String,
+    /// Inside `wsse:Security`, before our own tokens; not signed by us.
+    pub in_header: String,
+}
+
+/// Our reading: `wst:OnBehalfOf` with the compact JWT as a `wsse:BinarySecurityToken` (docs/wire.md).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JwtOnBehalfOf;
+
+impl TokenCarrier for JwtOnBehalfOf {
+    fn carry(&self, token: &Secret) -> Carried {
+        Carried {
+            in_request: format!(
+                "<wst:OnBehalfOf><wsse:BinarySecurityToken ValueType=\"{}\" EncodingType=\"{}\">{}</wsse:BinarySecurityToken></wst:OnBehalfOf>",
+                ns::JWT,
+                ns::BASE64_BINARY,
+                STANDARD.encode(token.reveal()),
+            ),
+            in_header: String::new(),
+        }
+    }
+}

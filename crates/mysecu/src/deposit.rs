@@ -1,0 +1,71 @@
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use econnector_base::Secret;
+
+use crate::MySecuError;
+
+/// Where documents are deposited. The connector knows mySecu by this trait only.
+#[async_trait]
+pub trait Deposit: Send + Sync {
+    /// Sends one business message in the name of `who` and returns what mySecu answered. Gets or reuses the mySecu token on the
+    /// way. A message is sent a second time only when mySecu said that it refused the token of the first, before processing.
+    ///
+    /// # Errors
+    /// [`MySecuError::maybe_deposited`] tells the failures after which the message may have been processed: never send again
+    /// after those.
+    async fn exchange(&self, who: &Space, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError>;
+
+    /// Gives the mySecu token of `who` back (WS-Trust Cancel) and forgets it. Without a token nothing is sent.
+    ///
+    /// # Errors
+    /// What the STS or the network said. The token is forgotten in any case.
+    async fn end(&self, who: &Space) -> Result<(), MySecuError>;
+
+    /// Asks whether mySecu can be reached with our client certificate, without a login.
+    ///
+    /// # Errors
+    /// As the network says.
+    async fn probe(&self) -> Result<Probe, MySecuError>;
+}
+
+/// In whose name a call is made.
+#[derive(Clone)]
+pub struct Space {
+    /// The mySecu space: the provider code, 8 digits.
+    pub code: String,
+    /// Who acts, from the checked OIDC token (issuer, subject, eHealthID): a mySecu token is reused for the same holder and
+    /// space only, across renewals of the OIDC token.
+    pub holder: String,
+    /// The OIDC access token.
+    pub token: Arc<Secret>,
+}
+
+/// What is deposited.
+#[derive(Clone)]
+pub struct BusinessMessage {
+    /// Which kind of document, `[\w_-]{1,32}`, such as `2022_CNS_MEMHON_DEPOT-V1`.
+    pub model_uid: String,
+    /// The document: one element of a foreign namespace or of none. A declaration before it is dropped.
+    pub xml: String,
+}
+
+/// mySecu's answer, after its signature was verified.
+#[derive(Clone)]
+pub struct ExchangeAnswer {
+    /// The one child of `ResponseInfo`, in canonical form (self-contained, without comments); empty when there is none.
+    pub xml: String,
+    /// Under which mySecu can find the call.
+    pub correlation_id: Option<String>,
+    /// How long mySecu took for the exchange itself.
+    pub elapsed: Duration,
+}
+
+/// mySecu can be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// How long the answer took, connecting included.
+    pub latency: Duration,
+    /// mySecu's clock minus ours, to the second; none when it sent no date.
+    pub clock_skew: Option<time::Duration>,
+}

@@ -1,0 +1,91 @@
+//! Training mode: AeS, KMS and mySecu stand-ins inside this process, on loopback, with CAs made at each start.
+
+use std::path::PathBuf;
+
+use econnector_assembly::{AesPart, KmsPart, MySecuPart, Settings};
+use econnector_base::Secret;
+use econnector_forms::Environment;
+use econnector_sandbox::{Sandbox, SandboxError, SandboxOptions};
+
+/// Why there is no training mode.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// No folder for the stand-ins' certificates.
+    #[error("training: {0}")]
+    Folder(#[from] std::io::Error),
+    /// The stand-ins do not start.
+    #[error("training: {0}")]
+    Sandbox(#[from] SandboxError),
+    /// The stand-ins name an address that is none.
+    #[error("training: {0}")]
+    Url(#[from] url::ParseError),
+}
+
+/// The stand-ins, running.
+pub struct Training {
+    sandbox: Sandbox,
+    /// Holds their certificates; deleted at the end.
+    _folder: tempfile::TempDir,
+}
+
+impl Training {
+    /// Starts the stand-ins on free ports. A newcomer's browser does not know the sandbox's CA, so the login page alone is plain HTTP
+    /// on loopback; everything this program itself asks stays on verified TLS.
+    ///
+    /// # Errors
+    /// [`TrainingError`]: no folder, no port.
+    pub async fn start() -> Result<Self, TrainingError> {
+        let folder = tempfile::Builder::new().prefix("econnector-training-").tempdir()?;
+        let options = SandboxOptions {
+            dir: folder.path().to_owned(),
+            browser_login_over_http: true,
+            ..SandboxOptions::default()
+        };
+        let sandbox = Sandbox::start(options).await?;
+        tracing::info!(control = %sandbox.ready().control, "training mode");
+        Ok(Self { sandbox, _folder: folder })
+    }
+
+    /// The stand-ins themselves, for their addresses.
+    #[must_use]
+    pub const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Settings of a desktop that talks to the stand-ins, and to nothing else.
+    ///
+    /// # Errors
+    /// [`TrainingError::Url`].
+    pub fn settings(&self, journal: Option<PathBuf>) -> Result<Settings, TrainingError> {
+        let ready = self.sandbox.ready();
+        let kms = |path: &str| url::Url::parse(&format!("{}/api/v3/{path}", ready.kms.trim_end_matches('/')));
+        let mysecu = |path: &str| url::Url::parse(&format!("{}/ws/soap/{path}", ready.mysecu.trim_end_matches('/')));
+        Ok(Settings {
+            environment: Environment::Training,
+            anchors: Some(ready.ca_pem.clone()),
+            only_these_anchors: true,
+            journal,
+            aes: AesPart {
+                issuer: url::Url::parse(&ready.issuer)?,
+                client_id: ready.desktop_client_id.clone(),
+                audience: ready.audience.clone(),
+                own_login: true,
+            },
+            kms: KmsPart {
+                get_certificate_url: kms("get-certificate")?,
+                sign_url: kms("sign-data")?,
+                timestamp_url: kms("sign-timestamp")?,
+                trust_store: ready.truststore_pem.clone(),
+                trust_store_password: None,
+            },
+            mysecu: MySecuPart {
+                sts_url: mysecu("trust")?,
+                exchange_url: mysecu("espinst/syncexchange")?,
+                client_p12: ready.client_p12.clone(),
+                client_p12_password: Secret::new(ready.client_p12_password.clone()),
+                answer_anchors: ready.mysecu_signing_pem.clone(),
+            },
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! What goes wrong, and what the physician is told. In every case the document is either certainly not deposited and can be sent
+//! again under its id, or its outcome is open and it is never sent again.
+
+use econnector_api::Door;
+use econnector_tests::{Stage, today_plus};
+use http::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Fault, expected problem code, whose fault.
+type Case = (Value, &'static str, &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_name_every_field_and_nothing_leaves() {
+    let stage = Stage::desktop().await;
+    stage.log_in("dr.weber").await;
+    let wrong = json!({ "matricule": "198812304808", "last_day": today_plus(-1), "diagnosis": "" });
+    let refused = stage.issue(Uuid::new_v4(), wrong).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let problem = refused.json();
+    assert_eq!(
+        (problem["code"].as_str(), problem["fault"].as_str()),
+        (Some("values-wrong"), Some("you"))
+    );
+    let fields: Vec<&str> = problem["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["severity"] == "error")
+        .filter_map(|finding| finding["field"].as_str())
+        .collect();
+    for field in ["matricule", "last_day", "diagnosis"] {
+        assert!(fields.contains(&field), "{field} in {problem}");
+    }
+    assert!(stage.recorded("/kms/calls").await.is_empty());
+    assert_eq!(stage.deposits().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_deposit_every_fault_leaves_the_document_unsent_and_repeatable() {
+    let stage = Stage::desktop().await;
+    stage.log_in("dr.weber").await;
+    let kms = |kind: &str, more: Value| merged(json!({ "service": "kms", "kind": kind }), more);
+    let cases: Vec<Case> = vec![
+        (kms("status", json!({ "status": 401 })), "kms-refused-token", "you"),
+        (kms("refuse", json!({})), "kms-no-signature-right", "authority"),
+        (
+            kms("status", json!({ "status": 500, "path": "sign-data" })),
+            "kms-failed",
+            "authority",
+        ),
+        (kms("garbage", json!({ "path": "get-certificate" })), "kms-garbage", "authority"),
+        (kms("garbage", json!({ "path": "sign-data" })), "kms-garbage", "authority"),
+        (kms("garbage", json!({ "path": "sign-timestamp" })), "kms-garbage", "authority"),
+        (kms("drop", json!({ "path": "sign-data" })), "net-cut", "network"),
+        (kms("other_certificate", json!({})), "signer-other-physician", "authority"),
+        (
+            kms("untrusted", json!({ "path": "get-certificate" })),
+            "signer-untrusted",
+            "authority",
+        ),
+        (
+            kms("untrusted", json!({ "path": "sign-timestamp" })),
+            "timestamp-untrusted",
+            "authority",
+        ),
+        (kms("expired", json!({ "path": "get-certificate" })), "signer-expired", "authority"),
+        (kms("other_digest", json!({})), "timestamp-other-digest", "authority"),
+        (kms("other_key", json!({})), "signature-wrong", "authority"),
+    ];
+    for (fault, code, whose) in cases {
+        let id = Uuid::new_v4();
+        stage.fault(fault.clone()).await;
+        let refused = stage.issue(id, json!({})).await;
+        let problem = refused.json();
+        assert_eq!(
+            (problem["code"].as_str(), problem["fault"].as_str()),
+            (Some(code), Some(whose)),
+            "{fault}: {problem}"
+        );
+        for text in ["title", "detail", "next"] {
+            assert!(
+                problem[text].as_str().is_some_and(|text| !text.is_empty()),
+                "{fault}: {text} in {problem}"
+            );
+        }
+        assert!(refused.status.as_u16() >= 400);
+        stage.no_faults().await;
+        let before = stage.deposits().await;
+        let again = stage.issue(id, json!({})).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{fault}, then: {}", again.json());
+        assert_eq!(stage.deposits().await, before + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysecu_s_refusals_are_quoted_and_the_document_can_be_sent_again() {
+    let stage = Stage::desktop().await;
+    stage.log_in("dr.weber").await;
+    let cases: Vec<Case> = vec![
+        (
+            json!({ "service": "mysecu", "kind": "refuse", "path": "trust" }),
+            "mysecu-space-refused",
+            "authority",
+        ),
+        (
+            json!({ "service": "mysecu", "kind": "fault", "path": "syncexchange" }),
+            "mysecu-fault",
+            "authority",
+        ),
+    ];
+    for (fault, code, whose) in cases {
+        let id = Uuid::new_v4();
+        stage.fault(fault.clone()).await;
+        let problem = stage.issue(id, json!({})).await.json();
+        assert_eq!(
+            (problem["code"].as_str(), problem["fault"].as_str()),
+            (Some(code), Some(whose)),
+            "{fault}: {problem}"
+        );
+        assert!(
+            problem["authority"]["message"].as_str().is_some_and(|words| !words.is_empty()),
+            "{problem}"
+        );
+        assert!(
+            problem["correlation_id"].as_str().is_some_and(|found| found.starts_with("Id-")),
+            "{problem}"
+        );
+        stage.no_faults().await;
+        let again = stage.issue(id, json!({})).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{fault}, then: {}", again.json());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_deposit_a_lost_or_false_answer_leaves_the_outcome_open_and_never_deposits_twice() {
+    let stage = Stage::desktop().await;
+    stage.log_in("dr.weber").await;
+    let exchange = |kind: &str, more: Value| merged(json!({ "service": "mysecu", "kind": kind, "path": "syncexchange" }), more);
+    let cases = [
+        exchange("drop", json!({ "after": true })),
+        exchange("unsigned", json!({})),
+        exchange("tampered", json!({})),
+        exchange("wrapped", json!({})),
+        exchange("untrusted", json!({})),
+        exchange("garbage", json!({})),
+    ];
+    for fault in cases {
+        // A token for the space is there already, so that the fault meets the deposit and nothing before it.
+        assert_eq!(stage.issue(Uuid::new_v4(), json!({})).await.status, StatusCode::CREATED);
+        let before = stage.deposits().await;
+        let id = Uuid::new_v4();
+        stage.fault(fault.clone()).await;
+        let lost = stage.issue(id, json!({})).await;
+        assert!(lost.status.is_server_error(), "{fault}: {}", lost.json());
+        let problem = lost.json();
+        assert_eq!(
+            stage.get(&format!("/v1/documents/{id}")).await["state"],
+            "unknown",
+            "{fault}: {problem}"
+        );
+        assert!(problem["next"].as_str().is_some_and(|next| !next.is_empty()), "{problem}");
+        stage.no_faults().await;
+        let again = stage.issue(id, json!({})).await;
+        assert_eq!(
+            (again.status, again.json()["state"].as_str()),
+            (StatusCode::OK, Some("unknown")),
+            "{fault}: {}",
+            again.json()
+        );
+        assert_eq!(again.json()["problem"]["code"], "mysecu-outcome-unknown");
+        assert!(stage.deposits().await <= before + 1, "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_ca_is_not_trusted_is_refused_and_never_asked() {
+    let stranger = Stage::desktop().await;
+    let other_ca = stranger.training().sandbox().ready().ca_pem.clone();
+    let stage = Stage::with(Door::Hospital, |settings| {
+        settings.anchors = Some(other_ca);
+        settings.aes.own_login = false;
+    })
+    .await;
+    let usable = stage.call(http::Method::GET, "/status", &[], None).await;
+    assert_eq!(usable.status, StatusCode::SERVICE_UNAVAILABLE);
+    for check in usable.json()["checks"].as_array().unwrap() {
+        if ["aes", "kms", "mysecu"].contains(&check["name"].as_str().unwrap()) {
+            assert_eq!(check["ok"], false, "{check}");
+        }
+    }
+    let bearer = format!("Bearer {}", stage.exchanged_token("1900000001").await);
+    let body = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": econnector_tests::sick_note(json!({})) });
+    let refused = stage
+        .call(http::Method::POST, "/v1/documents", &[("authorization", &bearer)], Some(&body))
+        .await;
+    assert_eq!(refused.json()["code"], "net-tls-unknown-issuer", "{}", refused.json());
+    assert!(stage.recorded("/kms/calls").await.is_empty());
+    assert_eq!(stage.deposits().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_calls_with_one_id_at_once_are_one_deposit() {
+    let stage = Stage::desktop().await;
+    stage.log_in("dr.muller").await;
+    let id = Uuid::new_v4();
+    let values = json!({ "provider_code": "90000102", "physician_ehealth_id": "1900000002", "physician_name": "Dr Luc Muller" });
+    let (first, second) = tokio::join!(stage.issue(id, values.clone()), stage.issue(id, values));
+    let mut statuses = [first.status, second.status];
+    statuses.sort();
+    assert_eq!(
+        statuses,
+        [StatusCode::OK, StatusCode::CREATED],
+        "{} {}",
+        first.json(),
+        second.json()
+    );
+    assert_eq!(first.json()["receipt"]["reference"], second.json()["receipt"]["reference"]);
+    assert_eq!(stage.deposits().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_used_is_said_without_quoting_it() {
+    let stage = Stage::desktop().await;
+    let body = json!({ "id": "1988123048083", "kind": "ecit", "values": 7 });
+    let refused = stage.post("/v1/documents", &body).await;
+    assert_eq!(
+        (refused.status, refused.json()["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("request-body"))
+    );
+    assert!(!String::from_utf8_lossy(&refused.body).contains("1988123048083"));
+    let unknown = stage.post("/v1/forms/nonsense/check", &json!({ "values": {} })).await;
+    assert_eq!(
+        (unknown.status, unknown.json()["code"].as_str()),
+        (StatusCode::NOT_FOUND, Some("form-unknown"))
+    );
+    let route = stage.call(http::Method::GET, "/v1/nothing", &[], None).await;
+    assert_eq!(
+        (route.status, route.headers["content-type"].to_str().unwrap()),
+        (StatusCode::NOT_FOUND, "application/problem+json")
+    );
+    let text = stage
+        .call(http::Method::POST, "/v1/documents", &[("content-type", "text/plain")], None)
+        .await;
+    assert_eq!(text.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let large = stage
+        .post("/v1/forms/ecit/check", &json!({ "values": { "last_name": "x".repeat(3_000_000) } }))
+        .await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let german = stage
+        .call(http::Method::GET, "/v1/nothing", &[("accept-language", "de-LU, fr;q=0.5")], None)
+        .await;
+    assert_ne!(german.json()["title"], route.json()["title"]);
+    for answer in [&refused, &unknown, &route] {
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+}
+
+fn merged(mut base: Value, more: Value) -> Value {
+    base.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    base
+}

@@ -1,0 +1,3 @@
+import type { Connect } from 'vite';
+
+export const answer: Connect.NextHandleFunction;

@@ -1,0 +1,124 @@
+import type {
+  Checked,
+  Definition,
+  FormSummary,
+  Issued,
+  JournalEntry,
+  Problem,
+  Session,
+  Status,
+  Values,
+} from './api';
+import { speech, t } from './texts.svelte';
+
+/** The core said no, or could not be reached. */
+export class Refusal extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.code);
+  }
+}
+
+/** The code of the one problem the window itself makes: no answer from the host. */
+const UNREACHABLE = 'window-host-unreachable';
+
+export interface PageImage {
+  image: Blob;
+  pages: number;
+}
+
+// Inside the desktop the router is reached in process by a custom scheme; in a browser it is the same origin.
+const inDesktop = '__TAURI_INTERNALS__' in globalThis;
+const base = !inDesktop
+  ? '/econnector'
+  : navigator.userAgent.includes('Windows')
+    ? 'http://econnector.localhost/econnector'
+    : 'econnector://localhost/econnector';
+
+interface Call {
+  method?: 'GET' | 'POST' | 'DELETE';
+  body?: unknown;
+  accept?: string;
+  signal?: AbortSignal | undefined;
+}
+
+async function call(path: string, { method = 'GET', body, accept = 'application/json', signal }: Call = {}): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept, 'Accept-Language': speech.language };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(base + path, {
+      method,
+      headers,
+      cache: 'no-store',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal(unreachable(0));
+  }
+  if (!response.ok) throw new Refusal(await problem(response));
+  return response;
+}
+
+async function problem(response: Response): Promise<Problem> {
+  try {
+    const told = (await response.json()) as Problem;
+    if (typeof told.code === 'string' && typeof told.title === 'string') return told;
+  } catch {
+    // Not a problem document: said below in our own words.
+  }
+  return unreachable(response.status);
+}
+
+function unreachable(status: number): Problem {
+  return { title: t('unreachable.title'), detail: t('unreachable.detail'), next: t('unreachable.next'), status, code: UNREACHABLE, fault: 'us' };
+}
+
+async function json<T>(path: string, how?: Call): Promise<T> {
+  return (await (await call(path, how)).json()) as T;
+}
+
+async function page(path: string, how: Call): Promise<PageImage> {
+  const response = await call(path, { ...how, accept: 'image/svg+xml' });
+  // A blob of exactly this type, so that an image element draws it whatever charset the answer carried.
+  const image = new Blob([await response.arrayBuffer()], { type: 'image/svg+xml' });
+  return { image, pages: Number(response.headers.get('X-Page-Count')) || 1 };
+}
+
+const q = encodeURIComponent;
+
+export const host = {
+  status: () => json<Status>('/v1/status'),
+  session: () => json<Session>('/v1/session'),
+  login: () => json<Session>('/v1/session/login', { method: 'POST', body: {} }),
+  logout: async () => void (await call('/v1/session', { method: 'DELETE' })),
+
+  forms: async () => (await json<{ forms: FormSummary[] }>('/v1/forms')).forms,
+  form: (kind: string) => json<Definition>(`/v1/forms/${q(kind)}`),
+  check: (kind: string, values: Values, signal?: AbortSignal) =>
+    json<Checked>(`/v1/forms/${q(kind)}/check`, { method: 'POST', body: { values }, signal }),
+  preview: (kind: string, volet: string, number: number, values: Values, signal?: AbortSignal) =>
+    page(`/v1/forms/${q(kind)}/preview?volet=${q(volet)}&page=${number}`, { method: 'POST', body: { values }, signal }),
+
+  issue: (id: string, kind: string, values: Values) => json<Issued>('/v1/documents', { method: 'POST', body: { id, kind, values } }),
+  /** Nothing when the core does not know the id. */
+  document: async (id: string): Promise<Issued | undefined> => {
+    try {
+      return await json<Issued>(`/v1/documents/${q(id)}`);
+    } catch (error) {
+      if (error instanceof Refusal && error.problem.status === 404) return undefined;
+      throw error;
+    }
+  },
+  /** The core drops the document's values and pages; its journal line stays. */
+  forget: async (id: string) => void (await call(`/v1/documents/${q(id)}`, { method: 'DELETE' })),
+  voletPage: (id: string, volet: string, number: number, signal?: AbortSignal) =>
+    page(`/v1/documents/${q(id)}/volets/${q(volet)}?page=${number}`, { signal }),
+  voletPdf: async (id: string, volet: string) =>
+    new Blob([await (await call(`/v1/documents/${q(id)}/volets/${q(volet)}`, { accept: 'application/pdf' })).arrayBuffer()], {
+      type: 'application/pdf',
+    }),
+
+  journal: async () => (await json<{ entries: JournalEntry[] }>('/v1/journal')).entries,
+};
