@@ -32,7 +32,7 @@ fn open(app: &tauri::App) -> Result<(), tauri::Error> {
         .title("eConnector")
         .inner_size(1280.0, 800.0)
         .min_inner_size(640.0, 480.0)
-        .incognito(true)
+        .incognito(!asked_for_automation())
         .general_autofill_enabled(false)
         .devtools(false)
         .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
@@ -48,8 +48,12 @@ fn open(app: &tauri::App) -> Result<(), tauri::Error> {
 
 /// A driver could read what is typed: outside training mode the variables that let one in end the program instead.
 fn may_be_automated(folders: &Folders) -> bool {
-    let asked = ["TAURI_AUTOMATION", "TAURI_WEBVIEW_AUTOMATION"]
+    !asked_for_automation() || !folders.config.join("settings.toml").exists()
+}
+
+/// WebKitGTK has no private profile under automation, so a driven window is an ordinary one.
+fn asked_for_automation() -> bool {
+    ["TAURI_AUTOMATION", "TAURI_WEBVIEW_AUTOMATION"]
         .iter()
-        .any(|name| std::env::var_os(name).is_some());
-    !asked || !folders.config.join("settings.toml").exists()
+        .any(|name| std::env::var_os(name).is_some())
 }

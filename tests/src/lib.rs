@@ -3,6 +3,8 @@
 
 mod judges;
 mod stage;
+mod window;
 
 pub use judges::{judge, judge_fails, python, venv_program};
 pub use stage::{Answer, Stage, log_in_by_http, project_file, sick_note, today_plus};
+pub use window::Window;

@@ -32,7 +32,7 @@ fn typesetter() -> &'static Typesetter {
 fn facts() -> DocumentFacts {
     DocumentFacts {
         id: Uuid::from_u128(0x3f2a_9c1e_7b54_4d0a_9e61_5c28_d7f0_13ab),
-        issued: datetime!(2026-11-23 09:30:00 UTC),
+        issued: datetime!(2026-10-26 09:30:00 UTC),
         day: CONTEXT.today,
         signed_by: Some("Dr Anne Weber".to_owned()),
         reference: Some("7d1f0a52-51f7-4a5c-8d5d-2b1c9e3f4a60".to_owned()),
@@ -126,7 +126,7 @@ fn the_pdf_declares_archiving_and_accessibility() {
     ] {
         assert!(plain.contains(mark), "{mark}");
     }
-    assert!(plain.contains("2026-11-23T09:30:00"));
+    assert!(plain.contains("2026-10-26T09:30:00"));
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn typed_text_is_found_on_the_page() {
         "Volet caisse",
         "Schmit Léa",
         "1988 12 30 480 83",
-        "23.11.2026",
-        "27.11.2026",
+        "26.10.2026",
+        "30.10.2026",
         "5 jours",
-        "du lundi 23 novembre 2026 au vendredi 27 novembre 2026",
+        "du lundi 26 octobre 2026 au vendredi 30 octobre 2026",
         "× Maladie",
         "90000101",
         "1900000001",
@@ -246,12 +246,12 @@ fn the_employer_volet_holds_no_diagnosis_in_any_byte() {
 fn the_employer_reads_whether_work_had_a_part_and_no_more() {
     let illness = pdf("employeur", "illness", json!({}));
     assert!(illness == pdf("employeur", "illness", json!({"cause": "occupational_disease"})));
-    let accident = json!({"cause": "other_accident", "accident_date": "2026-11-23", "accident_number": "U123456789"});
+    let accident = json!({"cause": "other_accident", "accident_date": "2026-10-26", "accident_number": "U123456789"});
     assert!(illness == pdf("employeur", "illness", accident));
     let work = text(&pdf(
         "employeur",
         "illness",
-        json!({"cause": "work_accident", "accident_date": "2026-11-23"}),
+        json!({"cause": "work_accident", "accident_date": "2026-10-26"}),
     ));
     assert!(work.contains("× Accident de travail"), "{work}");
 }

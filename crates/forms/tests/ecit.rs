@@ -79,13 +79,13 @@ fn what_must_be_there_is_asked_for() {
 
 #[test]
 fn each_rule_finds_its_case() {
-    assert_eq!(codes(json!({"last_day": "2026-11-22"})), error("last_day", "period-inverted"));
+    assert_eq!(codes(json!({"last_day": "2026-10-25"})), error("last_day", "period-inverted"));
     assert_eq!(
-        codes(json!({"finding_date": "2026-11-24", "first_day": "2026-11-24"})),
+        codes(json!({"finding_date": "2026-10-27", "first_day": "2026-10-27"})),
         error("finding_date", "finding-in-future")
     );
     assert_eq!(
-        codes(json!({"cause": "other_accident", "accident_date": "2026-11-24", "first_day": "2026-11-24"})),
+        codes(json!({"cause": "other_accident", "accident_date": "2026-10-27", "first_day": "2026-10-27"})),
         error("accident_date", "accident-in-future")
     );
     assert_eq!(codes(json!({"first_name": null})), warning("last_name", "patient-name-missing"));
@@ -94,15 +94,15 @@ fn each_rule_finds_its_case() {
         warning("matricule", "patient-is-child")
     );
     assert_eq!(
-        codes(json!({"first_day": "2026-12-08", "last_day": "2026-12-10"})),
+        codes(json!({"first_day": "2026-11-10", "last_day": "2026-11-12"})),
         warning("first_day", "period-starts-far-ahead")
     );
-    assert_eq!(codes(json!({"first_day": "2026-11-21"})), warning("first_day", "period-backdated"));
-    assert_eq!(codes(json!({"first_day": "2026-11-20"})), warning("finding_date", "finding-late"));
-    assert_eq!(codes(json!({"last_day": "2027-05-24"})), []);
-    assert_eq!(codes(json!({"last_day": "2027-05-25"})), warning("last_day", "period-long"));
+    assert_eq!(codes(json!({"first_day": "2026-10-24"})), warning("first_day", "period-backdated"));
+    assert_eq!(codes(json!({"first_day": "2026-10-23"})), warning("finding_date", "finding-late"));
+    assert_eq!(codes(json!({"last_day": "2027-04-26"})), []);
+    assert_eq!(codes(json!({"last_day": "2027-04-27"})), warning("last_day", "period-long"));
     assert_eq!(
-        codes(json!({"prolongation": true, "previous_last_day": "2026-11-20"})),
+        codes(json!({"prolongation": true, "previous_last_day": "2026-10-23"})),
         warning("previous_last_day", "prolongation-not-adjoining")
     );
     assert_eq!(
@@ -110,7 +110,7 @@ fn each_rule_finds_its_case() {
         warning("accident_date", "accident-date-missing")
     );
     assert_eq!(
-        codes(json!({"cause": "work_accident", "accident_date": "2026-11-23", "first_day": "2026-11-22"})),
+        codes(json!({"cause": "work_accident", "accident_date": "2026-10-26", "first_day": "2026-10-25"})),
         [
             warning("first_day", "period-backdated"),
             warning("accident_date", "accident-after-first-day")
@@ -118,17 +118,17 @@ fn each_rule_finds_its_case() {
         .concat()
     );
     assert_eq!(
-        codes(json!({"finding_date": "2026-11-20", "last_day": "2026-11-27"})),
+        codes(json!({"finding_date": "2026-10-23", "last_day": "2026-10-30"})),
         warning("finding_date", "finding-before-today")
     );
     assert_eq!(
-        codes(json!({"first_day": "2026-11-22", "last_day": "2026-11-22"})),
+        codes(json!({"first_day": "2026-10-25", "last_day": "2026-10-25"})),
         [warning("first_day", "period-backdated"), warning("last_day", "period-over")].concat()
     );
-    let long = |from: &str| json!({"last_day": "2026-12-06", "outings": true, "outings_from": from});
-    assert_eq!(codes(long("2026-11-27")), warning("outings_from", "outings-early"));
-    assert_eq!(codes(long("2026-11-28")), []);
-    assert_eq!(codes(long("2026-12-07")), warning("outings_from", "outings-after-period"));
+    let long = |from: &str| json!({"last_day": "2026-11-08", "outings": true, "outings_from": from});
+    assert_eq!(codes(long("2026-10-30")), warning("outings_from", "outings-early"));
+    assert_eq!(codes(long("2026-10-31")), []);
+    assert_eq!(codes(long("2026-11-09")), warning("outings_from", "outings-after-period"));
     assert_eq!(codes(json!({"outings": true})), warning("outings", "outings-short-period"));
     assert_eq!(
         codes(json!({"provider_code": "12345678"})),
@@ -144,9 +144,9 @@ fn each_rule_finds_its_case() {
 #[test]
 fn each_rule_can_be_read_in_four_languages() {
     let cases = [
-        json!({"last_day": "2026-11-22"}),
-        json!({"first_day": "2026-11-20"}),
-        json!({"last_day": "2026-12-06", "outings": true, "outings_from": "2026-11-24"}),
+        json!({"last_day": "2026-10-25"}),
+        json!({"first_day": "2026-10-23"}),
+        json!({"last_day": "2026-11-08", "outings": true, "outings_from": "2026-10-27"}),
         json!({"matricule": "2024022912336"}),
     ];
     for case in cases {
@@ -158,10 +158,10 @@ fn each_rule_can_be_read_in_four_languages() {
             }
         }
     }
-    let late = &check_in(Environment::Production, json!({"first_day": "2026-11-20"})).findings[0];
+    let late = &check_in(Environment::Production, json!({"first_day": "2026-10-23"})).findings[0];
     assert_eq!(
         pack().describe(late, Lang::Fr),
-        "La constatation est postérieure au 3ᵉ jour d’incapacité (22.11.2026). La caisse peut refuser les jours qui précèdent."
+        "La constatation est postérieure au 3ᵉ jour d’incapacité (25.10.2026). La caisse peut refuser les jours qui précèdent."
     );
 }
 
@@ -230,7 +230,7 @@ fn hostile_values_are_findings() {
         ("9999-12-31", "date-impossible"),
         ("2026-1-1", "date-unreadable"),
         ("demain", "date-unreadable"),
-        ("2026-11-23T00:00", "date-unreadable"),
+        ("2026-10-26T00:00", "date-unreadable"),
         ("+026-11-23", "date-unreadable"),
     ] {
         assert_eq!(codes(json!({ "last_day": date })), error("last_day", code), "{date}");
@@ -255,7 +255,7 @@ fn nothing_typed_appears_in_debug_output() {
 
 #[test]
 fn facts_tell_what_was_read() {
-    let outcome = check_in(Environment::Production, json!({"outings": true, "last_day": "2026-12-06"}));
+    let outcome = check_in(Environment::Production, json!({"outings": true, "last_day": "2026-11-08"}));
     let facts: Vec<(String, String)> = outcome
         .facts
         .iter()
@@ -268,7 +268,7 @@ fn facts_tell_what_was_read() {
             fact("matricule", "né(e) le 30.12.1988 · 37 ans"),
             fact("diagnosis", "Infection aiguë des voies respiratoires supérieures"),
             fact("last_day", "14 jours"),
-            fact("outings", "à partir du 28.11.2026 (6ᵉ jour)"),
+            fact("outings", "à partir du 31.10.2026 (6ᵉ jour)"),
         ]
     );
 }

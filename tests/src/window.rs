@@ -1,0 +1,267 @@
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// How long anything on the screen may take before the test gives up; generous, for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The real window: the built program under Xvfb and a session bus of its own, in a home that did not exist before.
+pub struct Window {
+    client: Client,
+    home: TempDir,
+    driver: Child,
+    screen: Child,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+/// One window at a time: two would fight for two cores and one keyboard focus.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+impl Window {
+    /// Opens it.
+    ///
+    /// # Panics
+    /// When the program, Xvfb or WebKitWebDriver is missing or does not come up.
+    pub async fn open(width: u32, height: u32) -> Self {
+        let turn = TURN.lock().await;
+        let program = crate::project_file("target/debug/econnector");
+        assert!(program.exists(), "{} is not built: `cargo xtask test` builds it", program.display());
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["tmp", "run", "config", "cache", "data", "state"] {
+            make_private(&home.path().join(folder));
+        }
+        let (screen, display) = open_screen(width + 100, height + 100);
+        let port = free_port();
+        let driver = Command::new("dbus-run-session")
+            .args(["--", "WebKitWebDriver", &format!("--port={port}"), "--host=127.0.0.1"])
+            .env("DISPLAY", display)
+            .env("HOME", home.path())
+            .env("TMPDIR", home.path().join("tmp"))
+            .env("XDG_RUNTIME_DIR", home.path().join("run"))
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .env("XDG_CACHE_HOME", home.path().join("cache"))
+            .env("XDG_DATA_HOME", home.path().join("data"))
+            .env("XDG_STATE_HOME", home.path().join("state"))
+            // The system browser: one that shows nothing. The test takes its place.
+            .env("BROWSER", "true")
+            .env("TAURI_AUTOMATION", "true")
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env_remove("WAYLAND_DISPLAY")
+            .stdout(File::create(home.path().join("state/driver.out")).unwrap())
+            .stderr(File::create(home.path().join("state/program.log")).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("dbus-run-session: {error}: `cargo xtask test` installs it"));
+        let client = connect(port, &program).await;
+        client.set_window_rect(0, 0, width, height).await.unwrap();
+        Self {
+            client,
+            home,
+            driver,
+            screen,
+            _turn: turn,
+        }
+    }
+
+    /// The driver's client, for what is not said here.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The home that did not exist before: everything the program may write to lies below it.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Waits until an element is there, and returns its text.
+    ///
+    /// # Panics
+    /// When it does not appear.
+    pub async fn wait(&self, css: &str) -> String {
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+            Ok(element) => element.text().await.unwrap_or_default(),
+            Err(error) => {
+                self.picture("failure").await;
+                let shown = self.client.find(Locator::Css("body")).await;
+                let shown = if let Ok(body) = shown {
+                    body.text().await.unwrap_or_default()
+                } else {
+                    String::new()
+                };
+                panic!("{css} does not appear ({error}); the window shows:\n{shown}");
+            }
+        }
+    }
+
+    /// Waits until something is true of the page.
+    ///
+    /// # Panics
+    /// When it does not become true.
+    pub async fn wait_until(&self, script: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let value = self.client.execute(&format!("return {script};"), Vec::new()).await.unwrap();
+            if value != Value::Null && value != Value::Bool(false) {
+                return value;
+            }
+            if Instant::now() > until {
+                self.picture("failure").await;
+                panic!("never: {script}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The id of the element that has the focus.
+    ///
+    /// # Panics
+    /// When the page is gone.
+    pub async fn focused(&self) -> String {
+        let id = self
+            .client
+            .execute("return document.activeElement?.id ?? '';", Vec::new())
+            .await
+            .unwrap();
+        id.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses keys, as a keyboard would: into whatever has the focus.
+    ///
+    /// # Panics
+    /// When the driver refuses.
+    pub async fn keys(&self, text: &str) {
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for value in text.chars() {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Presses one key.
+    pub async fn press(&self, key: Key) {
+        self.keys(&char::from(key).to_string()).await;
+    }
+
+    /// Presses a key while Control is held.
+    ///
+    /// # Panics
+    /// When the driver refuses.
+    pub async fn control(&self, key: char) {
+        let control = char::from(Key::Control);
+        let actions = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: control })
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key })
+            .then(KeyAction::Up { value: control });
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Tabs to an element; fails when the keyboard does not lead there.
+    ///
+    /// # Panics
+    /// When 60 tabs do not reach it.
+    pub async fn tab_to(&self, id: &str) {
+        for _ in 0..60 {
+            if self.focused().await == id {
+                return;
+            }
+            self.press(Key::Tab).await;
+        }
+        self.picture("failure").await;
+        panic!("the keyboard does not lead to {id}");
+    }
+
+    /// Takes a picture into target/window/.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn picture(&self, name: &str) -> PathBuf {
+        let folder = crate::project_file("target/window");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{name}.png"));
+        std::fs::write(&file, self.client.screenshot().await.unwrap()).unwrap();
+        file
+    }
+
+    /// Closes the window and everything around it; the home stays as the program left it.
+    pub async fn close(mut self) -> TempDir {
+        // The program may be gone before the driver has answered.
+        let _ = self.client.clone().close().await;
+        self.stop();
+        let empty = tempfile::tempdir().unwrap();
+        std::mem::replace(&mut self.home, empty)
+    }
+
+    fn stop(&mut self) {
+        for child in [&mut self.driver, &mut self.screen] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn connect(port: u16, program: &Path) -> Client {
+    let capabilities: Map<String, Value> = [(
+        "webkitgtk:browserOptions".to_owned(),
+        json!({ "binary": program.to_str().unwrap(), "args": [] }),
+    )]
+    .into_iter()
+    .collect();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+        match ClientBuilder::new(connector)
+            .capabilities(capabilities.clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+        {
+            Ok(client) => return client,
+            Err(error) if Instant::now() > until => panic!("the window does not open: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+fn open_screen(width: u32, height: u32) -> (Child, String) {
+    let mut screen = Command::new("Xvfb")
+        .args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            &format!("{width}x{height}x24"),
+            "-nolisten",
+            "tcp",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("Xvfb: {error}: `cargo xtask test` installs it"));
+    let mut number = String::new();
+    BufReader::new(screen.stdout.take().unwrap()).read_line(&mut number).unwrap();
+    (screen, format!(":{}", number.trim()))
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn make_private(folder: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(folder).unwrap();
+}
