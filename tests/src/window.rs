@@ -9,21 +9,86 @@ use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+use tokio::sync::MutexGuard;
 
 /// How long anything on the screen may take before the test gives up; generous, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The real window: the built program under Xvfb and a session bus of its own, in a home that did not exist before.
-pub struct Window {
-    client: Client,
+/// One screen at a time: two windows would fight for two cores and one keyboard focus.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// A screen, a session bus and a home that did not exist before, for one program.
+struct Surroundings {
     home: TempDir,
-    driver: Child,
     screen: Child,
-    _turn: tokio::sync::MutexGuard<'static, ()>,
+    display: String,
+    _turn: MutexGuard<'static, ()>,
 }
 
-/// One window at a time: two would fight for two cores and one keyboard focus.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+impl Surroundings {
+    async fn new(width: u32, height: u32) -> Self {
+        let turn = TURN.lock().await;
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["tmp", "run", "config", "cache", "data", "state", "bin"] {
+            make_private(&home.path().join(folder));
+        }
+        // The system browser: one that only notes what it was to open. The test takes its place.
+        let browser = home.path().join("bin/xdg-open");
+        std::fs::write(&browser, "#!/bin/sh\nprintf %s \"$1\" > \"$HOME/state/opened\"\n").unwrap();
+        std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let (screen, display) = open_screen(width, height);
+        Self {
+            home,
+            screen,
+            display,
+            _turn: turn,
+        }
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Command {
+        let home = self.home.path();
+        let path = format!("{}:{}", home.join("bin").display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("DISPLAY", &self.display)
+            .env("HOME", home)
+            .env("TMPDIR", home.join("tmp"))
+            .env("XDG_RUNTIME_DIR", home.join("run"))
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_CACHE_HOME", home.join("cache"))
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("PATH", path)
+            .env_remove("WAYLAND_DISPLAY")
+            .stdout(File::create(home.join("state/program.out")).unwrap())
+            .stderr(File::create(home.join("state/program.log")).unwrap());
+        command
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        stop(&mut self.screen);
+    }
+}
+
+/// The built program.
+///
+/// # Panics
+/// When it is not built.
+fn program() -> PathBuf {
+    let program = crate::project_file("target/debug/econnector");
+    assert!(program.exists(), "{} is not built: `cargo xtask test` builds it", program.display());
+    program
+}
+
+/// The real window under WebKitWebDriver.
+pub struct Window {
+    client: Client,
+    driver: Child,
+    around: Surroundings,
+}
 
 impl Window {
     /// Opens it.
@@ -31,43 +96,20 @@ impl Window {
     /// # Panics
     /// When the program, Xvfb or WebKitWebDriver is missing or does not come up.
     pub async fn open(width: u32, height: u32) -> Self {
-        let turn = TURN.lock().await;
-        let program = crate::project_file("target/debug/econnector");
-        assert!(program.exists(), "{} is not built: `cargo xtask test` builds it", program.display());
-        let home = tempfile::tempdir().unwrap();
-        for folder in ["tmp", "run", "config", "cache", "data", "state"] {
-            make_private(&home.path().join(folder));
-        }
-        let (screen, display) = open_screen(width + 100, height + 100);
+        let around = Surroundings::new(width + 100, height + 100).await;
         let port = free_port();
-        let driver = Command::new("dbus-run-session")
-            .args(["--", "WebKitWebDriver", &format!("--port={port}"), "--host=127.0.0.1"])
-            .env("DISPLAY", display)
-            .env("HOME", home.path())
-            .env("TMPDIR", home.path().join("tmp"))
-            .env("XDG_RUNTIME_DIR", home.path().join("run"))
-            .env("XDG_CONFIG_HOME", home.path().join("config"))
-            .env("XDG_CACHE_HOME", home.path().join("cache"))
-            .env("XDG_DATA_HOME", home.path().join("data"))
-            .env("XDG_STATE_HOME", home.path().join("state"))
-            // The system browser: one that shows nothing. The test takes its place.
-            .env("BROWSER", "true")
+        let driver = around
+            .run(
+                "dbus-run-session",
+                &["--", "WebKitWebDriver", &format!("--port={port}"), "--host=127.0.0.1"],
+            )
             .env("TAURI_AUTOMATION", "true")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
-            .env_remove("WAYLAND_DISPLAY")
-            .stdout(File::create(home.path().join("state/driver.out")).unwrap())
-            .stderr(File::create(home.path().join("state/program.log")).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("dbus-run-session: {error}: `cargo xtask test` installs it"));
-        let client = connect(port, &program).await;
+        let client = connect(port, &program()).await;
         client.set_window_rect(0, 0, width, height).await.unwrap();
-        Self {
-            client,
-            home,
-            driver,
-            screen,
-            _turn: turn,
-        }
+        Self { client, driver, around }
     }
 
     /// The driver's client, for what is not said here.
@@ -79,7 +121,7 @@ impl Window {
     /// The home that did not exist before: everything the program may write to lies below it.
     #[must_use]
     pub fn home(&self) -> &Path {
-        self.home.path()
+        self.around.home.path()
     }
 
     /// Waits until an element is there, and returns its text.
@@ -192,27 +234,93 @@ impl Window {
         file
     }
 
-    /// Closes the window and everything around it; the home stays as the program left it.
+    /// Closes the window; the home stays as the program left it.
     pub async fn close(mut self) -> TempDir {
         // The program may be gone before the driver has answered.
         let _ = self.client.clone().close().await;
-        self.stop();
-        let empty = tempfile::tempdir().unwrap();
-        std::mem::replace(&mut self.home, empty)
-    }
-
-    fn stop(&mut self) {
-        for child in [&mut self.driver, &mut self.screen] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        stop(&mut self.driver);
+        std::mem::replace(&mut self.around.home, tempfile::tempdir().unwrap())
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        self.stop();
+        stop(&mut self.driver);
     }
+}
+
+/// The program as it is shipped, without any driver: the keyboard is the X server's, and what is on the screen is not read.
+pub struct Desk {
+    program: Child,
+    around: Surroundings,
+}
+
+impl Desk {
+    /// Starts it and gives its window the focus.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn open() -> Self {
+        let around = Surroundings::new(1400, 900).await;
+        let program = around
+            .run("dbus-run-session", &["--", program().to_str().unwrap()])
+            .spawn()
+            .unwrap();
+        let desk = Self { program, around };
+        // Windows come and go while the toolkit starts; the first one found may be gone when it is to be focused.
+        let until = Instant::now() + PATIENCE;
+        while !desk.try_xdotool(&["search", "--sync", "--onlyvisible", "--name", "eConnector", "windowfocus", "--sync"]) {
+            assert!(Instant::now() < until, "the window does not take the focus");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        desk
+    }
+
+    /// The home that did not exist before.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.around.home.path()
+    }
+
+    /// Types text, or with `key` presses one combination such as `ctrl+Return`.
+    pub fn keyboard(&self, how: &str, what: &str) {
+        self.xdotool(&[how, "--delay", "25", "--clearmodifiers", what]);
+    }
+
+    /// Ends the program as a window manager would, and returns the home it left.
+    pub async fn close(mut self) -> TempDir {
+        self.xdotool(&["search", "--onlyvisible", "--name", "eConnector", "windowclose"]);
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.program.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop(&mut self.program);
+        std::mem::replace(&mut self.around.home, tempfile::tempdir().unwrap())
+    }
+
+    fn xdotool(&self, arguments: &[&str]) {
+        assert!(self.try_xdotool(arguments), "xdotool {arguments:?}");
+    }
+
+    fn try_xdotool(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new("xdotool");
+        command.args(arguments).env("DISPLAY", &self.around.display).stdout(Stdio::null());
+        command
+            .status()
+            .unwrap_or_else(|error| panic!("xdotool: {error}: `cargo xtask test` installs it"))
+            .success()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        stop(&mut self.program);
+    }
+}
+
+fn stop(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 async fn connect(port: u16, program: &Path) -> Client {

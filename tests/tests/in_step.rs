@@ -46,6 +46,12 @@ fn every_code_in_the_source_has_texts_and_no_text_is_left_over() {
     assert!(idle.is_empty(), "texts without code: {idle:?}");
 }
 
+#[test]
+fn every_pack_opens_with_its_texts_in_four_languages() {
+    let packs = econnector_forms::embedded().unwrap_or_else(|error| panic!("{error}"));
+    assert!(packs.iter().any(|pack| pack.kind() == "ecit"));
+}
+
 /// What stands in the braces of each `fn code(&self) -> …`.
 fn bodies_of_code(source: &str) -> Vec<&str> {
     let mut bodies = Vec::new();

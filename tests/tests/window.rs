@@ -1,10 +1,11 @@
 //! Journeys through the real window, by keyboard.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use econnector_tests::{Window, log_in_by_http};
+use econnector_tests::{Desk, Window, log_in_by_http};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
@@ -148,7 +149,7 @@ async fn an_answer_lost_after_the_deposit_is_said_and_never_sent_again() {
     )
     .await;
     window.control(char::from(Key::Enter)).await;
-    window.wait("[data-state=unknown]").await;
+    window.wait("#receipt[data-state=unknown]").await;
     window.picture("10-unknown-fr").await;
     window.control(char::from(Key::Enter)).await;
     let deposits = recorded(&window, "/mysecu/exchanges")
@@ -157,6 +158,67 @@ async fn an_answer_lost_after_the_deposit_is_said_and_never_sent_again() {
         .filter(|exchange| exchange["model_uid"].is_string())
         .count();
     assert_eq!(deposits, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_as_shipped_leaves_no_trace_either() {
+    let desk = Desk::open().await;
+    let address = control_address(desk.home()).await;
+    // Enter presses the login button, which has the focus from the start.
+    let url = patiently(|| {
+        desk.keyboard("key", "Return");
+        std::fs::read_to_string(desk.home().join("state/opened"))
+            .ok()
+            .filter(|url| !url.is_empty())
+    })
+    .await;
+    log_in_by_http(&url, "dr.weber", "weber", None).await;
+    while !recorded_at(&address, "/aes/events")
+        .await
+        .iter()
+        .any(|event| event["type"] == "CODE_TO_TOKEN")
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The window asks for its session twice a second, and nothing outside of it tells when it knows.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let name = "Quadfliegstroem";
+    desk.keyboard("key", "F2");
+    for text in [MATRICULE, name, "Zebulonia"] {
+        desk.keyboard("type", text);
+        desk.keyboard("key", "Tab");
+    }
+    // Nature and first day stay as they are.
+    for key in ["Tab", "Tab"] {
+        desk.keyboard("key", key);
+    }
+    desk.keyboard("type", "+4");
+    desk.keyboard("key", "Tab");
+    desk.keyboard("type", DIAGNOSIS);
+    desk.keyboard("key", "Tab");
+    desk.keyboard("key", "ctrl+Return");
+    let mut deposited = String::new();
+    for _ in 0..300 {
+        let exchanges = recorded_at(&address, "/mysecu/exchanges").await;
+        if let Some(exchange) = exchanges.iter().find(|exchange| exchange["model_uid"].is_string()) {
+            deposited = exchange["envelope"].as_str().unwrap().to_owned();
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        deposited.contains(name) && deposited.contains(MATRICULE) && deposited.contains(DIAGNOSIS),
+        "typed and deposited"
+    );
+    assert_eq!(
+        traces_of(desk.home(), &[name, "Zebulonia", MATRICULE, DIAGNOSIS]),
+        Vec::<PathBuf>::new()
+    );
+    let home = desk.close().await;
+    assert_eq!(
+        traces_of(home.path(), &[name, "Zebulonia", MATRICULE, DIAGNOSIS]),
+        Vec::<PathBuf>::new()
+    );
 }
 
 /// The login button by keyboard; the system browser's part by HTTP.
@@ -187,6 +249,9 @@ async fn fill(window: &Window) {
         window.keys(text).await;
     }
     window.press(Key::Tab).await;
+    window
+        .wait_until("document.querySelectorAll('[aria-invalid=true]').length === 0")
+        .await;
 }
 
 async fn switch_language(window: &Window, to: &str) {
@@ -194,21 +259,46 @@ async fn switch_language(window: &Window, to: &str) {
         format!("const s = document.getElementById('lang'); s.value = '{to}'; s.dispatchEvent(new Event('change', {{ bubbles: true }}));");
     window.client().execute(&script, Vec::new()).await.unwrap();
     window.wait_until(&format!("document.documentElement.lang === '{to}'")).await;
+    let heading = if to == "de" { "Diagnose" } else { "Code diagnostic" };
+    window
+        .wait_until(&format!(
+            "document.querySelector('label[for=field-diagnosis]')?.innerText.includes('{heading}')"
+        ))
+        .await;
 }
 
 /// The stand-ins inside the window tell their control address in the log.
 fn control(window: &Window) -> String {
-    let log = std::fs::read_to_string(window.home().join("state/program.log")).unwrap();
-    let address = log
-        .split("control=")
-        .nth(1)
-        .unwrap_or_else(|| panic!("no control address in {log}"));
-    address.split_whitespace().next().unwrap().to_owned()
+    control_in(window.home()).unwrap_or_else(|| panic!("no control address in the log"))
+}
+
+async fn control_address(home: &Path) -> String {
+    patiently(|| control_in(home)).await
+}
+
+/// Asks again and again, for half a minute.
+async fn patiently<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..60 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("nothing came")
+}
+
+fn control_in(home: &Path) -> Option<String> {
+    let log = std::fs::read_to_string(home.join("state/program.log")).unwrap_or_default();
+    log.split("control=").nth(1)?.split_whitespace().next().map(ToOwned::to_owned)
 }
 
 async fn recorded(window: &Window, path: &str) -> Vec<Value> {
+    recorded_at(&control(window), path).await
+}
+
+async fn recorded_at(control: &str, path: &str) -> Vec<Value> {
     let answer: Value = reqwest_client()
-        .get(format!("{}{path}", control(window)))
+        .get(format!("{control}{path}"))
         .send()
         .await
         .unwrap()
@@ -233,12 +323,14 @@ fn reqwest_client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }
 
-/// Every file below a folder that holds one of the typed values in UTF-8, UTF-16 or base64.
+/// Every file below a folder that holds one of the typed values.
 fn traces(folder: &Path) -> Vec<PathBuf> {
-    let needles: Vec<Vec<u8>> = [NAME, FIRST_NAME, MATRICULE, "1893 12 01 057 32", DIAGNOSIS]
-        .iter()
-        .flat_map(|value| spellings(value))
-        .collect();
+    traces_of(folder, &[NAME, FIRST_NAME, MATRICULE, "1893 12 01 057 32", DIAGNOSIS])
+}
+
+/// Every file below a folder that holds one of the values in UTF-8, UTF-16 or base64.
+fn traces_of(folder: &Path, values: &[&str]) -> Vec<PathBuf> {
+    let needles: Vec<Vec<u8>> = values.iter().flat_map(|value| spellings(value)).collect();
     let mut files = Vec::new();
     every_file(folder, &mut files);
     assert!(files.len() > 2, "nothing to search below {}", folder.display());

@@ -5,6 +5,7 @@ import { Draft } from './draft.svelte';
 
 const definition: Definition = {
   kind: 'any',
+  shortcut: 'F9',
   version: '1',
   workflow: 'deposit',
   title: 'Any',

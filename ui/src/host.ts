@@ -72,7 +72,7 @@ async function problem(response: Response): Promise<Problem> {
 }
 
 function unreachable(status: number): Problem {
-  return { title: t('unreachable.title'), detail: t('unreachable.detail'), next: t('unreachable.next'), status, code: UNREACHABLE, fault: 'us' };
+  return { type: 'about:blank', title: t('unreachable.title'), detail: t('unreachable.detail'), next: t('unreachable.next'), status, code: UNREACHABLE, fault: 'us' };
 }
 
 async function json<T>(path: string, how?: Call): Promise<T> {

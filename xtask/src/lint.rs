@@ -9,6 +9,7 @@ pub(crate) fn lint() -> Outcome {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(npm("ui").args(["run", "--silent", "build"]))?;
     run(npm("ui").args(["run", "--silent", "check"]))?;
+    run(npm("ui").args(["run", "--silent", "test", "--", "texts"]))?;
     run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     policy::check()?;
     run(&mut in_step())

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use econnector_connector::{Issued, Problem, Progress, Receipt, Values, VoletCopy};
-use econnector_forms::{FormSummary, Lang};
+use econnector_forms::{Environment, FormSummary, Lang};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -125,8 +125,8 @@ pub(crate) struct EntryView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionDto {
     pub(crate) state: SessionState,
-    /// `training`, `integration` or `production`.
-    pub(crate) environment: String,
+    /// Whether this is the real thing.
+    pub(crate) environment: Environment,
     /// While logging in: the address to open if no browser did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) login_url: Option<String>,

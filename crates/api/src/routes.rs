@@ -351,7 +351,7 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
         .map(Notice::from);
     let mut session = SessionDto {
         state: SessionState::LoggedOut,
-        environment: econnector_connector::environment_name(connector.environment()).to_owned(),
+        environment: connector.environment(),
         login_url: None,
         actor: None,
         physician: None,

@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 pub use error::{Error, RequestError};
 pub use issue::{Issue, Issued, Progress, Receipt, ReceiptAnomaly, VoletCopy};
 pub use problem::{Problem, TextsError, problem_codes};
-pub use status::{Check, Status, environment_name};
+pub use status::{Check, Status};
 
 /// Values as typed: field id to JSON value. They describe a patient, so they have no way into a log.
 pub type Values = Map<String, Value>;

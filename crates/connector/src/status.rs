@@ -22,8 +22,8 @@ pub struct Status {
     pub usable: bool,
     /// This program's version.
     pub version: String,
-    /// `training`, `integration` or `production`.
-    pub environment: String,
+    /// Whether this is the real thing.
+    pub environment: Environment,
     /// One by one.
     pub checks: Vec<Check>,
 }
@@ -75,7 +75,7 @@ impl Connector {
         Status {
             usable: checks.iter().all(|check| check.ok || check.name == "keyring"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            environment: environment_name(self.environment).to_owned(),
+            environment: self.environment,
             checks,
         }
     }
@@ -182,16 +182,6 @@ impl Check {
             expires: None,
             clock_skew_ms: None,
         }
-    }
-}
-
-/// The word for an environment on the wire.
-#[must_use]
-pub const fn environment_name(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Training => "training",
-        Environment::Integration => "integration",
-        Environment::Production => "production",
     }
 }
 

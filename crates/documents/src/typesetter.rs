@@ -165,7 +165,12 @@ impl Typesetter {
             datamatrix: page.datamatrix.as_deref().map(datamatrix::draw).transpose()?,
             page: &page,
             document: DocumentLine {
-                id: facts.id.to_string(),
+                // A preview is no document yet.
+                id: if facts.id.is_nil() {
+                    "–".to_owned()
+                } else {
+                    facts.id.to_string()
+                },
                 volet,
                 title: pack.volet_title(volet, Lang::Fr),
                 day: facts.day.to_string(),

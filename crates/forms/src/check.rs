@@ -14,7 +14,7 @@ use crate::{Lang, Matricule, values};
 const UNKNOWN_REPORTED: usize = 20;
 
 /// Where the values will go: test environments hold matricules whose check digits fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// The stand-ins on this machine.

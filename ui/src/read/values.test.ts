@@ -7,6 +7,7 @@ const field = (id: string, type: Field['type'], more: Partial<Field> = {}): Fiel
 
 const definition: Definition = {
   kind: 'any',
+  shortcut: 'F9',
   version: '1',
   workflow: 'deposit',
   title: '',
@@ -33,7 +34,7 @@ const definition: Definition = {
 };
 
 const physician = { ehealth_id: '1900000001', name: 'Dr Anne Weber', provider_codes: ['90000101'] };
-const session: Session = { state: 'logged_in', environment: 'training', actor: { id: 's', name: 'Claire Klein' }, remembered: true, notices: [] };
+const session: Session = { state: 'logged_in', environment: 'training', actor: { id: 's', name: 'Claire Klein' }, acts_for: [], remembered: true, notices: [] };
 
 it('starts from the defaults and the session', () => {
   expect(initial(definition, session, physician)).toEqual({
