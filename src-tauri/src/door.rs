@@ -11,8 +11,12 @@ use crate::host::Ready;
 /// The scheme's name; `ui/src/host.ts` uses the same.
 pub(crate) const SCHEME: &str = "econnector";
 
-/// The origins of the embedded page: WebKit's and WebView2's spelling.
-const PAGE: [&str; 3] = ["tauri://localhost", "http://tauri.localhost", "https://tauri.localhost"];
+/// The origin of the embedded page: WebView2 spells it as a web address, which elsewhere would be somebody's server.
+const PAGE: &[&str] = if cfg!(windows) {
+    &["http://tauri.localhost", "https://tauri.localhost"]
+} else {
+    &["tauri://localhost"]
+};
 
 pub(crate) fn respond(ready: &Ready, request: Request<Vec<u8>>, responder: UriSchemeResponder) {
     let runtime = ready.runtime().clone();
@@ -24,7 +28,7 @@ async fn answer(ready: &Ready, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
     let Some(origin) = request
         .headers()
         .get(ORIGIN)
-        .and_then(|origin| PAGE.into_iter().find(|page| origin.as_bytes() == page.as_bytes()))
+        .and_then(|origin| PAGE.iter().find(|page| origin.as_bytes() == page.as_bytes()))
     else {
         return status(StatusCode::FORBIDDEN);
     };
@@ -32,7 +36,8 @@ async fn answer(ready: &Ready, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         status(StatusCode::NO_CONTENT)
     } else {
         match ready.router().await {
-            Some(router) => econnector_api::answer(router, request).await,
+            Some(Ok(router)) => econnector_api::answer(router, request).await,
+            Some(Err(error)) => econnector_api::answer_with_problem(error.as_ref(), request.headers()),
             None => status(StatusCode::SERVICE_UNAVAILABLE),
         }
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use econnector_api::Door;
 use econnector_assembly::{AssemblyError, Host, Settings, SettingsError, assemble};
+use econnector_base::{Explain, Fault};
 use econnector_identity::{NoKeyring, OsKeyring, TokenStore};
 use econnector_training::{Training, TrainingError};
 use tokio::runtime::Handle;
@@ -27,6 +28,28 @@ pub(crate) enum HostError {
     Training(#[from] TrainingError),
 }
 
+impl Explain for HostError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "settings-unreadable",
+            Self::Settings(error) => error.code(),
+            Self::Assembly(error) => error.code(),
+            Self::Keyring(_) => "internal",
+            Self::Training(error) => error.code(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::File { .. } => Fault::You,
+            Self::Settings(error) => error.fault(),
+            Self::Assembly(error) => error.fault(),
+            Self::Keyring(_) => Fault::Us,
+            Self::Training(error) => error.fault(),
+        }
+    }
+}
+
 /// Folders of this user, given by the shell.
 pub(crate) struct Folders {
     pub(crate) config: PathBuf,
@@ -37,7 +60,7 @@ pub(crate) struct Folders {
 #[derive(Clone)]
 pub(crate) struct Ready {
     runtime: Handle,
-    state: watch::Receiver<Option<Option<Core>>>,
+    state: watch::Receiver<Option<Result<Core, Arc<HostError>>>>,
 }
 
 #[derive(Clone)]
@@ -52,13 +75,10 @@ impl Ready {
     pub(crate) fn start(runtime: &Handle, folders: Folders) -> Self {
         let (tell, state) = watch::channel(None);
         runtime.spawn(async move {
-            let core = match make(folders).await {
-                Ok(core) => Some(core),
-                Err(error) => {
-                    tracing::error!(%error, "the core does not start");
-                    None
-                }
-            };
+            let core = make(folders).await.map_err(|error| {
+                tracing::error!(%error, "the core does not start");
+                Arc::new(error)
+            });
             tell.send_replace(Some(core));
             tell.closed().await;
         });
@@ -72,11 +92,12 @@ impl Ready {
         &self.runtime
     }
 
-    /// The router; `None` when the core could not be made.
-    pub(crate) async fn router(&self) -> Option<axum::Router> {
+    /// The router, or why there is none.
+    pub(crate) async fn router(&self) -> Option<Result<axum::Router, Arc<HostError>>> {
         let mut state = self.state.clone();
         let made = state.wait_for(Option::is_some).await.ok()?;
-        made.as_ref()?.as_ref().map(|core| core.router.clone())
+        made.as_ref()
+            .map(|core| core.as_ref().map(|core| core.router.clone()).map_err(Arc::clone))
     }
 }
 

@@ -163,19 +163,6 @@ impl Window {
         }
     }
 
-    /// The id of the element that has the focus.
-    ///
-    /// # Panics
-    /// When the page is gone.
-    pub async fn focused(&self) -> String {
-        let id = self
-            .client
-            .execute("return document.activeElement?.id ?? '';", Vec::new())
-            .await
-            .unwrap();
-        id.as_str().unwrap_or_default().to_owned()
-    }
-
     /// Presses keys, as a keyboard would: into whatever has the focus.
     ///
     /// # Panics
@@ -212,14 +199,22 @@ impl Window {
     /// # Panics
     /// When 60 tabs do not reach it.
     pub async fn tab_to(&self, id: &str) {
-        for _ in 0..60 {
-            if self.focused().await == id {
+        self.tab_until(&format!("document.activeElement?.id === '{id}'")).await;
+    }
+
+    /// Tabs until something is true of the page; fails when the keyboard does not lead there.
+    ///
+    /// # Panics
+    /// When 80 tabs do not reach it.
+    pub async fn tab_until(&self, script: &str) {
+        for _ in 0..80 {
+            if self.client.execute(&format!("return {script};"), Vec::new()).await.unwrap() == Value::Bool(true) {
                 return;
             }
             self.press(Key::Tab).await;
         }
         self.picture("failure").await;
-        panic!("the keyboard does not lead to {id}");
+        panic!("the keyboard does not lead to: {script}");
     }
 
     /// Takes a picture into target/window/.

@@ -110,16 +110,18 @@ fn the_signature_stands(stage: &Stage, caisse: &str, folder: &Path) {
         "--pretty-print",
     ];
     let said = judge(&pyhanko, &[&check[..], &[caisse]].concat());
-    assert!(said.contains("VALID") && !said.contains("INVALID"), "{said}");
-    assert!(said.to_lowercase().contains("timestamp"), "{said}");
+    for sentence in ["judged VALID", "The TSA certificate is trusted", "covers the entire file"] {
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
 
     let mut changed = std::fs::read(caisse).unwrap();
-    let middle = changed.len() / 3;
-    changed[middle] ^= 1;
+    // A digit of the document's date in the metadata: the file stays readable, and says something else.
+    let place = changed.windows(15).position(|window| window == b"<xmp:CreateDate").unwrap() + 16;
+    changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
     let tampered = folder.join("tampered.pdf");
     std::fs::write(&tampered, changed).unwrap();
     let said = judge_fails(&pyhanko, &[&check[..], &[tampered.to_str().unwrap()]].concat());
-    assert!(said.contains("INVALID") || said.to_lowercase().contains("error"), "{said}");
+    assert!(said.contains("judged INVALID"), "{said}");
 
     let said = judge("pdfsig", &["-nocert", caisse]);
     assert!(

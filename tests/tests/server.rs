@@ -14,7 +14,7 @@ struct Running {
     child: Child,
     ready: Value,
     client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Running {
@@ -27,6 +27,8 @@ impl Running {
             .arg(programs.join("econnector-server"))
             .arg("--ready-file")
             .arg(&file)
+            .stdout(std::fs::File::create(folder.path().join("out")).unwrap())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let until = Instant::now() + Duration::from_secs(60);
@@ -45,7 +47,7 @@ impl Running {
             child,
             ready,
             client,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -132,6 +134,22 @@ async fn every_example_of_the_pack_is_deposited_by_an_outsider() {
             .filter_map(|volet| volet["name"].as_str())
             .collect();
         assert_eq!(names, ["caisse", "employeur", "assure"]);
+    }
+    // Refused values must not be quoted either.
+    let refused = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": { "matricule": "1988123048089", "last_name": "Quadflieg" } });
+    let answer = running
+        .client
+        .post(running.url("/econnector/v1/documents"))
+        .bearer_auth(&token)
+        .json(&refused)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let log = std::fs::read_to_string(running.folder.path().join("log")).unwrap();
+    assert!(log.contains("answered with a problem"), "the log is there: {log}");
+    for secret in ["Schmit", "1988123048083", "1988123048089", "Quadflieg", token.as_str()] {
+        assert!(!log.contains(secret), "{secret} in the log");
     }
     let exchanges: Value = running
         .client

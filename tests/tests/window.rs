@@ -105,20 +105,22 @@ async fn a_fault_leaves_the_form_as_typed_and_the_same_key_sends_it_once() {
     window.picture("07-receipt-large-fr").await;
 
     // Saving is explicit, and the only way onto the disk.
-    window
-        .client()
-        .execute(
-            "document.querySelector('#receipt a[download], #receipt [data-save]')?.click();",
-            Vec::new(),
-        )
-        .await
-        .unwrap();
+    assert_eq!(saved(window.home()), Vec::<PathBuf>::new());
+    window.tab_until("document.activeElement?.dataset.save === 'caisse'").await;
+    for files in 1..=2 {
+        window.press(Key::Enter).await;
+        patiently(|| Some(saved(window.home())).filter(|found| found.len() == files)).await;
+    }
+    for file in saved(window.home()) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(name.starts_with("ecit-") && !name.contains(MATRICULE), "{name}");
+        let said =
+            patiently(|| Some(std::fs::read(&file).unwrap()).filter(|pdf| pdf.ends_with(b"%%EOF\n") || pdf.ends_with(b"%%EOF"))).await;
+        assert!(said.starts_with(b"%PDF-"), "{name}");
+    }
 
-    window
-        .client()
-        .execute("document.getElementById('nav-journal').click();", Vec::new())
-        .await
-        .unwrap();
+    window.tab_to("nav-journal").await;
+    window.press(Key::Enter).await;
     window.wait("table tbody tr").await;
     window.picture("08-journal-fr").await;
     let page = window
@@ -127,11 +129,8 @@ async fn a_fault_leaves_the_form_as_typed_and_the_same_key_sends_it_once() {
         .await
         .unwrap();
     assert!(!page.as_str().unwrap().contains(NAME), "the journal names no patient");
-    window
-        .client()
-        .execute("document.getElementById('nav-status').click();", Vec::new())
-        .await
-        .unwrap();
+    window.tab_to("nav-status").await;
+    window.press(Key::Enter).await;
     window.wait("#check-mysecu").await;
     window.picture("09-status-fr").await;
 }
@@ -151,13 +150,18 @@ async fn an_answer_lost_after_the_deposit_is_said_and_never_sent_again() {
     window.control(char::from(Key::Enter)).await;
     window.wait("#receipt[data-state=unknown]").await;
     window.picture("10-unknown-fr").await;
-    window.control(char::from(Key::Enter)).await;
+    let signatures = recorded(&window, "/kms/calls").await.len();
+    for _ in 0..5 {
+        window.control(char::from(Key::Enter)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
     let deposits = recorded(&window, "/mysecu/exchanges")
         .await
         .iter()
         .filter(|exchange| exchange["model_uid"].is_string())
         .count();
     assert_eq!(deposits, 1);
+    assert_eq!(recorded(&window, "/kms/calls").await.len(), signatures);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,6 +325,14 @@ async fn switch_on(window: &Window, fault: Value) {
 fn reqwest_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
+}
+
+/// The volets that were saved below a home.
+fn saved(home: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    every_file(home, &mut files);
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "pdf"));
+    files
 }
 
 /// Every file below a folder that holds one of the typed values.

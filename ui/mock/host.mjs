@@ -1,7 +1,7 @@
 // A stand-in for the core, for looking at the window without it. Everything in it is invented.
 //
-// POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | null, "slow": ms, "session": "logged_out" | "logged_in" |
-// "secretary", "environment": "training" | …} sets what happens next.
+// POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | "preview" | "core" | null, "slow": ms, "session": "logged_out" | "logged_in" |
+// "secretary", "environment": "training" | …} sets what happens next; GET tells how many documents came whose signed page was never drawn.
 
 import { readFileSync } from 'node:fs';
 
@@ -13,7 +13,7 @@ const pack = (path) => JSON.parse(readFileSync(new URL(`../../forms/ecit/${path}
 const texts = () => pack(`texts/${LANGUAGES[words]}.json`);
 const codes = () => pack('codes/diagnosis.json').codes.map(({ code, labels }) => ({ value: code, label: labels[LANGUAGES[words]] }));
 
-const world = { session: 'logged_out', fail: null, slow: 500, environment: 'training', documents: new Map() };
+const world = { session: 'logged_out', fail: null, slow: 500, environment: 'training', documents: new Map(), drawn: new Set(), unseen: 0 };
 const anne = { ehealth_id: '1900000001', name: 'Dr Anne Weber', provider_codes: ['90000101'] };
 const luc = { ehealth_id: '1900000002', name: 'Dr Luc Muller', provider_codes: ['90000102'] };
 
@@ -141,6 +141,8 @@ const journal = () => ({
 });
 
 const problems = {
+  core: () => ({ status: 503, code: 'host-not-started', fault: 'you', title: l('Les réglages ne peuvent pas être lus', 'Die Einstellungen können nicht gelesen werden', 'The settings cannot be read', 'D’Astellunge kënnen net gelies ginn'), detail: l('Le fichier settings.toml contient une erreur.', 'Die Datei settings.toml enthält einen Fehler.', 'The file settings.toml holds an error.', 'De Fichier settings.toml huet e Feeler.'), next: l('Corrigez le fichier, puis rouvrez eConnector.', 'Korrigieren Sie die Datei und öffnen Sie eConnector neu.', 'Correct the file, then reopen eConnector.', 'Korrigéiert de Fichier a maacht eConnector nei op.'), technical: 'settings.toml: TOML parse error at line 4, column 1' }),
+  preview: () => ({ status: 500, code: 'page-not-drawn', fault: 'us', title: l('La page n’a pas pu être composée', 'Die Seite konnte nicht gesetzt werden', 'The page could not be set', 'D’Säit konnt net gesat ginn'), next: l('Réessayez.', 'Versuchen Sie es noch einmal.', 'Try again.', 'Probéiert nach eng Kéier.') }),
   kms: () => ({ status: 502, code: 'kms-unreachable', fault: 'authority', title: l('Le service de signature ne répond pas', 'Der Signaturdienst antwortet nicht', 'The signature service does not answer', 'De Signaturservice äntwert net'), detail: l('Le document n’a pas été signé et rien n’a été envoyé.', 'Das Dokument wurde nicht signiert und nichts wurde gesendet.', 'The document was not signed and nothing was sent.', 'D’Dokument gouf net ënnerschriwwen an näischt gouf geschéckt.'), next: l('Réessayez dans une minute. La saisie reste telle quelle.', 'Versuchen Sie es in einer Minute noch einmal. Die Eingabe bleibt.', 'Try again in a minute. What you typed stays.', 'Probéiert an enger Minutt nach eng Kéier. D’Donnéeë bleiwen.'), correlation_id: 'Id-5f1c9ad2b0e14c77a1', authority: { code: 'KMS-503', message: 'Service temporairement indisponible' } }),
   login: () => ({ status: 401, code: 'session-needed', fault: 'you', title: l('Votre session est terminée', 'Ihre Sitzung ist beendet', 'Your session has ended', 'Är Sëtzung ass eriwwer'), next: l('Connectez-vous, puis envoyez à nouveau.', 'Melden Sie sich an und senden Sie dann noch einmal.', 'Log in, then send again.', 'Mellt Iech un, duerno schéckt nach eng Kéier.') }),
   space: () => ({ status: 403, code: 'mysecu-space-refused', fault: 'you', title: l('mySecu refuse cet espace', 'mySecu lehnt diesen Bereich ab', 'mySecu refuses this space', 'mySecu refuséiert dësen Espace'), next: l('Activez les services web de votre espace dans mySecu.', 'Aktivieren Sie die Webdienste Ihres Bereichs in mySecu.', 'Activate the web services of your space at mySecu.', 'Aktivéiert d’Webservicer vun Ärem Espace am mySecu.'), authority: { code: 'wsse:FailedAuthentication', message: 'Services web non activés pour cet espace' } }),
@@ -153,6 +155,7 @@ async function issue({ id, kind, values }) {
   if (known?.settled) return [200, known.settled];
   const { findings } = check(values);
   if (findings.some((finding) => finding.severity === 'error')) return [422, { status: 422, code: 'values-refused', fault: 'you', title: 'Refusé', findings }];
+  if (!world.drawn.has(JSON.stringify(values))) world.unseen++;
   const record = { id, kind, state: 'checking', values };
   world.documents.set(id, record);
   for (const state of ['signing', 'depositing']) {
@@ -219,6 +222,8 @@ export async function answer(request, response, next) {
   let found;
 
   if (match('POST', /^\/mock$/)) return Object.assign(world, asked), json(200, {});
+  if (match('GET', /^\/mock$/)) return json(200, { unseen: world.unseen });
+  if (world.fail === 'core') return json(503, problems.core());
   if (match('GET', /^\/v1\/status$/)) return json(200, status());
   if (match('GET', /^\/v1\/session$/)) return json(200, session());
   if (match('POST', /^\/v1\/session\/login$/)) {
@@ -236,7 +241,12 @@ export async function answer(request, response, next) {
   if (match('GET', /^\/v1\/forms$/)) return json(200, { forms: forms() });
   if (match('GET', /^\/v1\/forms\/ecit$/)) return json(200, definition());
   if (match('POST', /^\/v1\/forms\/ecit\/check$/)) return json(200, check(asked.values));
-  if (match('POST', /^\/v1\/forms\/ecit\/preview$/)) return drawn(page(url.searchParams.get('volet'), asked.values, true));
+  if (match('POST', /^\/v1\/forms\/ecit\/preview$/)) {
+    if (world.fail === 'preview') return json(500, problems.preview());
+    const volet = url.searchParams.get('volet');
+    if (volet === 'caisse') world.drawn.add(JSON.stringify(asked.values));
+    return drawn(page(volet, asked.values, true));
+  }
   if (match('POST', /^\/v1\/documents$/)) return json(...(await issue(asked)));
   if (match('GET', /^\/v1\/journal$/)) return json(200, journal());
   if ((found = match('GET', /^\/v1\/documents\/([^/]+)$/)) && world.documents.has(found[0])) {

@@ -32,6 +32,32 @@ async function fill(page) {
   await page.waitForTimeout(700);
 }
 
+function report(what) {
+  violations++;
+  console.log(what);
+}
+
+/** Tab reaches everything that can be used, and where it is can be seen. */
+async function walk(page, name) {
+  const usable = await page.evaluate(() => {
+    document.activeElement?.blur();
+    const all = [...document.querySelectorAll('a[href], button, input, select, summary')].filter((one) => !one.disabled && one.checkVisibility());
+    all.forEach((one, at) => (one.dataset.walk = String(at)));
+    return all.length;
+  });
+  const reached = new Set();
+  for (let step = 0; step < usable + 8; step++) {
+    await page.keyboard.press('Tab');
+    const { at, seen } = await page.evaluate(() => {
+      const one = document.activeElement;
+      return { at: one?.dataset.walk, seen: one === document.body || getComputedStyle(one).outlineStyle !== 'none' };
+    });
+    if (at !== undefined) reached.add(at);
+    if (!seen) report(`${name}: focus cannot be seen on ${await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
+  }
+  if (reached.size < usable) report(`${name}: Tab reaches ${reached.size} of ${usable}`);
+}
+
 async function visit(page, name) {
   const look = async (screen) => {
     await page.waitForTimeout(300);
@@ -54,8 +80,12 @@ async function visit(page, name) {
   };
   const go = (place) => page.evaluate((hash) => void (location.hash = hash), place);
 
-  await set({ session: 'logged_out', fail: null, slow: 500, environment: 'training' });
+  await set({ session: 'logged_out', fail: 'core', slow: 500, environment: 'training' });
   await page.goto(origin);
+  await page.locator('#problem').waitFor();
+  await look('00-not-started');
+  await set({ fail: null });
+  await page.click('#problem-action');
   await page.locator('#login').waitFor();
   await look('01-login');
   await page.click('#login');
@@ -81,6 +111,13 @@ async function visit(page, name) {
   await page.keyboard.press('Tab');
   await page.waitForTimeout(600);
   await look('07-form-filled');
+  await walk(page, `${name}-07-form-filled`);
+  await set({ fail: 'preview' });
+  await page.locator('#field-last_name').press('End');
+  await page.keyboard.type('-Roth');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('#problem').waitFor();
+  await look('07b-page-unseen');
   await set({ fail: 'kms', slow: 100 });
   await page.keyboard.press('Control+Enter');
   await page.locator('#problem').waitFor();
@@ -101,10 +138,18 @@ async function visit(page, name) {
   await page.locator('#receipt-reference').waitFor();
   await page.waitForTimeout(300);
   await look('12-receipt');
+  await walk(page, `${name}-12-receipt`);
+  const saving = page.waitForEvent('download');
+  await page.click('[data-save=employeur]');
+  if (!/^ecit-\w{8}-employeur\.pdf$/.test((await saving).suggestedFilename())) report(`${name}: the volet is not saved under its name`);
   await page.click('#new');
   await page.locator('#field-matricule').waitFor();
   await fill(page);
   await set({ fail: 'unknown', slow: 100 });
+  // Sent in the same moment as the last letter, while another volet is looked at.
+  await page.locator('.volets button').nth(1).click();
+  await page.locator('#field-first_name').focus();
+  await page.keyboard.type('-Zoé');
   await page.keyboard.press('Control+Enter');
   await page.locator('#receipt[data-state=unknown]').waitFor();
   await look('13-unknown');
@@ -146,6 +191,9 @@ for (const language of all ? ['fr', 'de', 'en', 'lb'] : ['fr', 'de']) {
     }
   }
 }
+
+const { unseen } = await (await fetch(`${origin}/econnector/mock`)).json();
+if (unseen > 0) report(`${unseen} documents were sent whose page was not drawn`);
 
 await browser.close();
 await server.close();

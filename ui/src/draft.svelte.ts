@@ -1,4 +1,4 @@
-import type { Checked, Definition, DocumentState, Field, Finding, Issued, Physician, Problem, Session } from './api';
+import type { Checked, Definition, DocumentState, Field, Finding, Issued, Physician, Problem, Session, Values } from './api';
 import { host, Refusal } from './host';
 import { fields, initial, prefills, toSend, type Typed, visible } from './read/values';
 
@@ -116,8 +116,11 @@ export class Draft {
     this.judged = true;
   }
 
-  /** Checks, signs, deposits. Answers whether something is left to correct. */
-  async send(): Promise<'settled' | 'findings' | 'problem'> {
+  /**
+   * Checks, shows, signs, deposits. Answers whether something is left to correct.
+   * `show` resolves once the page to be signed, made of the values of this stamp, is before the physician's eyes; if it fails, nothing is sent.
+   */
+  async send(show: (stamp: string) => Promise<void>): Promise<'settled' | 'findings' | 'problem'> {
     if (this.sending || this.outcome) return 'settled';
     this.sending = true;
     this.tried = true;
@@ -126,7 +129,9 @@ export class Draft {
     try {
       await this.check();
       if (this.errors.length > 0) return 'findings';
-      this.#settle(await this.#issue());
+      const { stamp, values } = this;
+      await show(stamp);
+      this.#settle(await this.#issue(values));
       return 'settled';
     } catch (error) {
       this.#keep(error);
@@ -141,11 +146,11 @@ export class Draft {
     this.#timer = setTimeout(() => void this.check().catch((error: unknown) => this.#ignore(error)), CHECK_AFTER_MS);
   }
 
-  async #issue(): Promise<Issued> {
+  async #issue(values: Values): Promise<Issued> {
     const watching = new AbortController();
     void this.#watch(watching.signal);
     try {
-      return await host.issue(this.id, this.kind, this.values);
+      return await host.issue(this.id, this.kind, values);
     } catch (error) {
       // Whatever went wrong: what became of the document is asked, never sent again blindly.
       if (error instanceof Refusal && !error.problem.findings?.length) {

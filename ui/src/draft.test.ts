@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { Checked, Definition, Issued, Json } from './api';
 import { Draft } from './draft.svelte';
+import { unseen } from './host';
 
 const definition: Definition = {
   kind: 'any',
@@ -30,6 +31,7 @@ const missing: Checked = { findings: [{ field: 'name', severity: 'error', code: 
 const fine: Checked = { findings: [], facts: [] };
 
 type Answer = { status?: number; json: unknown } | 'cut';
+const seen = () => Promise.resolve();
 let answers: Record<string, () => Answer | Promise<Answer>>;
 let posted: { id: string; values: Record<string, Json> }[];
 
@@ -63,7 +65,7 @@ it('with findings nothing is sent, and they show', async () => {
   const draft = await open();
   const field = definition.sections[0]!.fields[0]!;
   expect(draft.finding(field)).toBeUndefined();
-  expect(await draft.send()).toBe('findings');
+  expect(await draft.send(seen)).toBe('findings');
   expect(posted).toEqual([]);
   expect(draft.finding(field)?.message).toBe('Enter the name.');
 });
@@ -71,11 +73,38 @@ it('with findings nothing is sent, and they show', async () => {
 it('is sent once, however often the button is pressed', async () => {
   answers['POST /v1/documents'] = () => settled('deposited');
   const draft = await open();
-  await Promise.all([draft.send(), draft.send()]);
-  await draft.send();
+  await Promise.all([draft.send(seen), draft.send(seen)]);
+  await draft.send(seen);
   expect(posted).toHaveLength(1);
   expect(posted[0]?.values).toEqual({ name: 'Muller', code: '90000101' });
   expect(draft.outcome?.state).toBe('deposited');
+});
+
+it('nothing is sent before the page of these very values was shown', async () => {
+  answers['POST /v1/documents'] = () => settled('deposited');
+  const draft = await open();
+  const shown: string[] = [];
+  let release = () => {};
+  const sending = draft.send((stamp) => {
+    shown.push(stamp);
+    return new Promise((resolve) => (release = resolve));
+  });
+  await vi.waitFor(() => expect(shown).toHaveLength(1));
+  expect(posted).toEqual([]);
+  release();
+  await sending;
+  expect(posted).toHaveLength(1);
+  expect(JSON.stringify(posted[0]?.values)).toBe(shown[0]);
+});
+
+it('a page that cannot be shown is a problem, and nothing is sent', async () => {
+  answers['POST /v1/documents'] = () => settled('deposited');
+  const draft = await open();
+  expect(await draft.send(() => Promise.reject(unseen(new Error('not painted in time'))))).toBe('problem');
+  expect(draft.problem?.code).toBe('window-page-unseen');
+  expect(posted).toEqual([]);
+  expect(draft.typed['name']).toBe('Muller');
+  expect(await draft.send(seen)).toBe('settled');
 });
 
 it('after a refusal everything typed is there, and the retry bears the same id', async () => {
@@ -83,10 +112,10 @@ it('after a refusal everything typed is there, and the retry bears the same id',
   answers['GET /v1/documents/*'] = () => ({ json: { id: 'x', kind: 'any', state: 'failed' } });
   answers['POST /v1/documents'] = () => (posted.length === 1 ? { status: 502, json: refused } : settled('deposited'));
   const draft = await open();
-  expect(await draft.send()).toBe('problem');
+  expect(await draft.send(seen)).toBe('problem');
   expect(draft.problem?.code).toBe('kms-unreachable');
   expect(draft.typed['name']).toBe('Muller');
-  expect(await draft.send()).toBe('settled');
+  expect(await draft.send(seen)).toBe('settled');
   expect(posted.map(({ id }) => id)).toEqual([draft.id, draft.id]);
 });
 
@@ -95,7 +124,7 @@ it('when the line to the host is cut, it asks what became of the document', asyn
   answers['POST /v1/documents'] = () => 'cut';
   answers['GET /v1/documents/*'] = () => ({ json: { id: 'x', kind: 'any', state: ++asked < 3 ? 'depositing' : 'deposited' } });
   const draft = await open();
-  expect(await draft.send()).toBe('settled');
+  expect(await draft.send(seen)).toBe('settled');
   expect(posted).toHaveLength(1);
 });
 
@@ -104,10 +133,10 @@ it('an uncertain deposit is an end, not something to retry', async () => {
   answers['POST /v1/documents'] = () => ({ status: 504, json: open504 });
   answers['GET /v1/documents/*'] = () => ({ json: { id: 'x', kind: 'any', state: 'unknown' } });
   const draft = await open();
-  expect(await draft.send()).toBe('settled');
+  expect(await draft.send(seen)).toBe('settled');
   expect(draft.outcome?.state).toBe('unknown');
   expect(draft.outcome?.problem?.correlation_id).toBe('Id-1');
-  await draft.send();
+  await draft.send(seen);
   expect(posted).toHaveLength(1);
 });
 
@@ -115,7 +144,7 @@ it('findings of a refused deposit are shown like those of a check', async () => 
   const refused = { title: 'No', code: 'values-refused', status: 422, fault: 'you', findings: missing.findings };
   answers['POST /v1/documents'] = () => ({ status: 422, json: refused });
   const draft = await open();
-  expect(await draft.send()).toBe('findings');
+  expect(await draft.send(seen)).toBe('findings');
   expect(draft.problem).toBeUndefined();
 });
 

@@ -18,8 +18,9 @@ export class Refusal extends Error {
   }
 }
 
-/** The code of the one problem the window itself makes: no answer from the host. */
+/** The codes of the problems the window itself makes: no answer from the host; the page to be signed cannot be shown. */
 const UNREACHABLE = 'window-host-unreachable';
+const UNSEEN = 'window-page-unseen';
 
 export interface PageImage {
   image: Blob;
@@ -73,6 +74,16 @@ async function problem(response: Response): Promise<Problem> {
 
 function unreachable(status: number): Problem {
   return { type: 'about:blank', title: t('unreachable.title'), detail: t('unreachable.detail'), next: t('unreachable.next'), status, code: UNREACHABLE, fault: 'us' };
+}
+
+/** Nothing is sent that was not seen. What the core said of the page keeps its code and its fault. */
+export function unseen(cause: unknown): Refusal {
+  if (cause instanceof Refusal) {
+    const detail = [`${cause.problem.title}.`, cause.problem.detail, t('unseen.detail')].filter(Boolean).join(' ');
+    return new Refusal({ ...cause.problem, title: t('unseen.title'), detail });
+  }
+  const technical = cause instanceof Error ? cause.message : String(cause);
+  return new Refusal({ type: 'about:blank', title: t('unseen.title'), detail: t('unseen.detail'), next: t('unreachable.next'), status: 0, code: UNSEEN, fault: 'us', technical });
 }
 
 async function json<T>(path: string, how?: Call): Promise<T> {

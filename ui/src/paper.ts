@@ -1,5 +1,8 @@
 import { host, type PageImage } from './host';
 
+/** By then the webview has written the file. */
+const SAVED_AFTER_MS = 60_000;
+
 type Pages = (page: number) => Promise<PageImage>;
 
 /** Prints whole pages, A4, nothing else of the window. The pages leave the window again when the dialog closes. */
@@ -36,8 +39,14 @@ export async function save(id: string, kind: string, volet: string, content: str
   const link = document.createElement('a');
   link.href = URL.createObjectURL(pdf);
   link.download = `${kind}-${id.slice(0, 8)}-${volet}.pdf`;
+  link.hidden = true;
+  // WebKit saves only what a link in the document leads to, and reads it after the click.
+  document.body.append(link);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+    link.remove();
+  }, SAVED_AFTER_MS);
 }
 
 export async function copy(text: string): Promise<void> {

@@ -60,7 +60,7 @@ export function maybe(key: string): string | undefined {
   return (all[speech.language] as Record<string, string>)[key];
 }
 
-/** `samedi 21 novembre · aujourd’hui`; the year is said when it is another one. */
+/** `samedi 21 novembre`, near ones `samedi · aujourd’hui`; the year is said when it is another one. */
 export function inWords(day: Day): string {
   const now = today();
   const parts = {
@@ -69,7 +69,7 @@ export function inWords(day: Day): string {
     month: t('date.months').split(',')[day.month - 1] ?? '',
     year: day.year,
   };
-  const words = day.year === now.year ? t('date.this_year', parts) : t('date.long', parts);
   const near = { '-1': t('date.yesterday'), '0': t('date.today'), '1': t('date.tomorrow') }[String(daysBetween(now, day))];
-  return near ? `${words} · ${near}` : words;
+  if (near) return `${parts.weekday} · ${near}`;
+  return day.year === now.year ? t('date.this_year', parts) : t('date.long', parts);
 }

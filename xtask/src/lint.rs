@@ -12,7 +12,8 @@ pub(crate) fn lint() -> Outcome {
     run(npm("ui").args(["run", "--silent", "test", "--", "texts"]))?;
     run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     policy::check()?;
-    run(&mut in_step())
+    run(&mut in_step())?;
+    run(npm("ui").args(["run", "--silent", "types", "--", "--check"]))
 }
 
 /// Writes the generated files anew.

@@ -95,6 +95,7 @@ fn node() -> Outcome {
         .and_then(|major| major.parse::<u32>().ok());
     match major {
         Some(20..) if has(if cfg!(windows) { "npm.cmd" } else { "npm" }) => Ok(()),
+        Some(20..) => Err("npm is missing beside node".to_owned()),
         Some(major) => Err(format!(
             "node {major} is too old: the window is built with node 20 or newer, with npm"
         )),

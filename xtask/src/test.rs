@@ -3,9 +3,19 @@ use crate::setup;
 
 /// Every test there is; closes with the one line that counts.
 pub(crate) fn test() -> Outcome {
+    let mut count = Count::default();
+    let outcome = run_all(&mut count);
+    // What did not build, or ended without a word, is a failure too.
+    if outcome.is_err() && count.failed == 0 {
+        count.failed = 1;
+    }
+    println!("{} passed, {} failed", count.passed, count.failed);
+    outcome
+}
+
+fn run_all(count: &mut Count) -> Outcome {
     setup::to_test()?;
     run(npm("ui").args(["run", "--silent", "build"]))?;
-    let mut count = Count::default();
     let ui = run_seeing(
         npm("ui")
             .args(["run", "--silent", "test", "--", "--reporter=default"])
@@ -19,7 +29,6 @@ pub(crate) fn test() -> Outcome {
             .env("ECONNECTOR_VENV", setup::venv()),
         |line| count.cargo(line),
     )?;
-    println!("{} passed, {} failed", count.passed, count.failed);
     if ui && core && count.failed == 0 && count.passed > 0 {
         Ok(())
     } else {

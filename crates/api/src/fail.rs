@@ -1,4 +1,7 @@
-use axum::http::{StatusCode, header};
+use std::any::Any;
+
+use axum::http::response::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use econnector_connector::{Error, Problem, RequestError};
 use econnector_forms::Lang;
@@ -25,21 +28,37 @@ impl<T, E: Into<Error>> OrFail<T> for Result<T, E> {
     }
 }
 
-impl IntoResponse for Fail {
-    fn into_response(self) -> Response {
+impl Fail {
+    pub(crate) fn of(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+
+    /// Status, headers and body, for doors without axum's response type.
+    pub(crate) fn into_parts(self) -> (Parts, Vec<u8>) {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         tracing::info!(code = self.0.code, fault = ?self.0.fault, correlation_id = self.0.correlation_id, "answered with a problem");
-        let mut response = (status, axum::Json(self.0)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        let mut response = axum::http::Response::new(());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        response
+        // A problem is made of strings and numbers: it always has a JSON form.
+        (response.into_parts().0, serde_json::to_vec(&self.0).unwrap_or_default())
     }
+}
+
+impl IntoResponse for Fail {
+    fn into_response(self) -> Response {
+        let (parts, body) = self.into_parts();
+        Response::from_parts(parts, body.into())
+    }
+}
+
+/// A handler that panicked: the place is in the log, and the caller gets a problem like any other.
+pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Fail::new(Error::Interrupted, Lang::Fr).into_response()
 }
 
 pub(crate) async fn no_such_route(Language(lang): Language) -> Fail {

@@ -129,7 +129,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageFormat {
     }
 }
 
-fn language(headers: &HeaderMap) -> Lang {
+pub(crate) fn language(headers: &HeaderMap) -> Lang {
     headers
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok())

@@ -12,13 +12,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use econnector_connector::Connector;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use in_process::answer;
+pub use in_process::{answer, answer_with_problem};
 
 /// A form with its values is a few kilobytes; this is generous and still no memory hole.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -79,6 +80,7 @@ pub fn router(connector: Arc<Connector>, door: Door) -> Router {
         .merge(SwaggerUi::new("/swagger-ui").url("/econnector/v1/openapi.json", description))
         .fallback(fail::no_such_route)
         .method_not_allowed_fallback(fail::method_not_allowed)
+        .layer(CatchPanicLayer::custom(fail::panicked))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,

@@ -170,7 +170,7 @@ struct PreviewQuery {
 async fn preview(
     State(shared): State<Shared>,
     Language(lang): Language,
-    _: Who,
+    Who(caller): Who,
     format: PageFormat,
     InPath(kind): InPath<String>,
     InQuery(query): InQuery<PreviewQuery>,
@@ -184,7 +184,7 @@ async fn preview(
             .and_then(|form| form.volets.into_iter().next().map(|volet| volet.name))
     };
     let volet = query.volet.or_else(first).unwrap_or_default();
-    let document = shared.connector.preview(&kind, &volet, body.values).await.or_fail(lang)?;
+    let document = shared.connector.preview(&caller, &kind, &volet, body.values).await.or_fail(lang)?;
     let pages = document.pages();
     match format {
         PageFormat::Pdf => Ok(page(PDF, document.pdf().or_fail(lang)?, pages)),

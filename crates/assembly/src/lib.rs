@@ -4,8 +4,9 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use econnector_base::{RandomIds, SystemClock};
+use econnector_base::{Explain, Fault, RandomIds, SystemClock};
 use econnector_connector::{Connector, Parts};
 use econnector_forms::PackError;
 use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
@@ -61,6 +62,42 @@ pub enum AssemblyError {
     Journal(#[from] JournalError),
 }
 
+impl AssemblyError {
+    fn inner(&self) -> Option<&dyn Explain> {
+        Some(match self {
+            Self::File { .. } => return None,
+            Self::Anchors { error, .. } => error,
+            Self::ClientCertificate(error) => error,
+            Self::MySecu(error) => error,
+            Self::AnswerTrust(error) => error,
+            Self::Aes(error) => error,
+            Self::Network(error) => error,
+            Self::Pack(error) => error,
+            Self::Journal(error) => error,
+        })
+    }
+}
+
+impl Explain for AssemblyError {
+    fn code(&self) -> &'static str {
+        self.inner().map_or("settings-unreadable", Explain::code)
+    }
+
+    fn fault(&self) -> Fault {
+        self.inner().map_or(Fault::You, Explain::fault)
+    }
+}
+
+impl Explain for SettingsError {
+    fn code(&self) -> &'static str {
+        "settings-unreadable"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::You
+    }
+}
+
 /// What a door brings along: how to open a browser and where to keep a refresh token.
 pub struct Host {
     /// Opens AeS's login page.
@@ -82,6 +119,9 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
     let plain = TransportOptions {
         anchors_pem: anchors,
         only_these_anchors: settings.only_these_anchors,
+        timeout: settings
+            .timeout_seconds
+            .map_or(TransportOptions::default().timeout, Duration::from_secs),
         ..TransportOptions::default()
     };
     let client = ClientIdentity::from_p12(
@@ -108,6 +148,7 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
             timestamp_url: settings.kms.timestamp_url.to_string(),
         },
         transport,
+        Arc::new(RandomIds),
     );
     let store = read("kms.trust_store", &settings.kms.trust_store)?;
     let trust = match &settings.kms.trust_store_password {

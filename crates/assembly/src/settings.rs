@@ -17,6 +17,9 @@ pub struct Settings {
     /// Trust nothing but `anchors`.
     #[serde(default)]
     pub only_these_anchors: bool,
+    /// How long AeS, the KMS and mySecu may take for one answer; 15 when absent.
+    #[serde(default)]
+    pub timeout_seconds: Option<u64>,
     /// The journal's file; in memory when absent.
     #[serde(default)]
     pub journal: Option<PathBuf>,
@@ -87,11 +90,28 @@ impl Settings {
     /// [`SettingsError`] with line and key; never with a value, which may be a password.
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
         toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .map_or(1, |before| before.lines().count().max(1));
-            SettingsError(format!("line {line}: {}", error.message()))
+            // The parser's own message may quote the value.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let key = text
+                .lines()
+                .nth(line - 1)
+                .and_then(|line| line.split_once('='))
+                .map_or("", |(key, _)| key.trim());
+            SettingsError(format!("line {line}, {key}: unknown, missing or of the wrong type"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_wrong_line_is_named_and_its_value_is_not() {
+        let text = "environment = \"training\"\n\n[mysecu]\nclient_p12_password = 31415926\n";
+        let said = Settings::from_toml(text).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.starts_with("settings: line 4, client_p12_password:"), "{said}");
+        assert!(!said.contains("31415926"), "{said}");
     }
 }

@@ -1,5 +1,5 @@
-use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// A credential: token, password, key. No `Debug`, no `Display`, no `Serialize`; wiped when dropped.
 #[derive(Clone, Deserialize)]
@@ -21,7 +21,7 @@ impl Secret {
 }
 
 /// Something that may name or describe a patient. No `Debug`, no `Display`: it cannot reach a log or a panic message by accident.
-#[derive(Clone, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Patient<T>(T);
 
@@ -34,16 +34,5 @@ impl<T> Patient<T> {
     /// The value itself, at the place that renders, sends or shows it.
     pub const fn reveal(&self) -> &T {
         &self.0
-    }
-
-    /// The value, unmarked.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
-impl<T: Zeroize> Zeroize for Patient<T> {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
     }
 }

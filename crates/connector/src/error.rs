@@ -30,6 +30,9 @@ pub enum Error {
     /// The id stands for another document.
     #[error("the id stands for another document")]
     IdReused,
+    /// The document is meant to replace another, which this version cannot tell mySecu.
+    #[error("replacing is not available")]
+    ReplacementUnavailable,
     /// mySecu took the message and refused the document.
     #[error("mySecu refused the document")]
     Refused {
@@ -141,6 +144,7 @@ impl Explain for Error {
             Self::Findings(_) => "values-wrong",
             Self::PhysicianMismatch => "physician-mismatch",
             Self::IdReused => "id-already-used",
+            Self::ReplacementUnavailable => "replacement-unavailable",
             Self::Refused { .. } => "mysecu-refused",
             Self::AnswerUnreadable { .. } | Self::AnswerForAnother { .. } | Self::OutcomeUnknown { .. } => "mysecu-outcome-unknown",
             _ => "internal",

@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use econnector_base::{Explain as _, Fault, Patient};
-use econnector_documents::Content;
+use async_trait::async_trait;
+use econnector_base::{Explain as _, Fault, Secret};
+use econnector_documents::{Content, DocumentFacts};
 use econnector_forms::{Anomaly, Checked, Lang, Pack, Severity, WireContext};
-use econnector_identity::{Authorized, Principal};
+use econnector_identity::{Authorized, Physician, Principal, SessionState};
 use econnector_journal::{Entry, Journal, Settlement, State, Who};
 use econnector_mysecu::{BusinessMessage, Space};
-use econnector_signature::{Expected, FieldOptions, SignedPdf};
+use econnector_signature::{Algorithm, Expected, FieldOptions, Probe, SignatureError, SignedPdf, Signer, SignerCertificate};
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -119,18 +120,21 @@ impl Connector {
     /// # Errors
     /// Any [`Error`]; only those whose code is `mysecu-outcome-unknown` leave the document other than certainly not deposited.
     pub async fn issue(self: &Arc<Self>, caller: Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
-        let this = Arc::clone(self);
-        tokio::spawn(async move {
-            let turn = this.memory.turn(issue.id);
-            let id = issue.id;
-            let held = turn.lock().await;
-            let issued = this.issue_alone(&caller, issue, lang).await;
-            drop(held);
-            this.memory.end_turn(id, turn);
-            issued
-        })
-        .await
-        .map_err(|_| Error::Interrupted)?
+        let (this, id) = (Arc::clone(self), issue.id);
+        let work = tokio::spawn(async move {
+            let _turn = this.memory.turn(id).await;
+            this.issue_alone(&caller, issue, lang).await
+        });
+        match work.await {
+            Ok(issued) => issued,
+            Err(_) => {
+                let _turn = self.memory.turn(id).await;
+                Err(match self.settle_stale(id).await? {
+                    Some(State::Unknown) => Error::OutcomeUnknown { correlation_id: None },
+                    _ => Error::Interrupted,
+                })
+            }
+        }
     }
 
     /// How far a document has come.
@@ -138,8 +142,12 @@ impl Connector {
     /// # Errors
     /// [`Error::UnknownDocument`], also for the document of another physician.
     pub async fn document(&self, caller: &Caller, id: Uuid) -> Result<Progress, Error> {
+        let viewer = self.viewer(caller).await?;
         let entry = self.journal.find(id).await?.ok_or(Error::UnknownDocument)?;
-        self.may_see(caller, &entry.who.physician_id).await?;
+        // The window that has just lost its session still has to learn what became of its document.
+        if viewer.is_some_and(|viewer| viewer != entry.who.physician_id) {
+            return Err(Error::UnknownDocument);
+        }
         let remembered = self.memory.find(id);
         Ok(Progress {
             id,
@@ -178,8 +186,13 @@ impl Connector {
     /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`].
     pub async fn volet_page(&self, caller: &Caller, id: Uuid, name: &str, page: usize) -> Result<(String, usize), Error> {
         let remembered = self.remembered(caller, id).await?;
-        let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
-        Ok((leaf.document.svg(page)?, leaf.document.pages()))
+        let name = name.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
+            Ok((leaf.document.svg(page)?, leaf.document.pages()))
+        })
+        .await
+        .map_err(|_| Error::Interrupted)?
     }
 
     /// Forgets a document's values and pages; the journal's line stays.
@@ -187,23 +200,35 @@ impl Connector {
     /// # Errors
     /// [`Error::UnknownDocument`] for the document of another physician.
     pub async fn forget(&self, caller: &Caller, id: Uuid) -> Result<(), Error> {
+        let viewer = self.viewer(caller).await?;
         if let Some(remembered) = self.memory.find(id) {
-            self.may_see(caller, &remembered.physician_id).await?;
+            if viewer.is_some_and(|viewer| viewer != remembered.physician_id) {
+                return Err(Error::UnknownDocument);
+            }
             self.memory.forget(id);
         }
         Ok(())
     }
 
-    async fn issue_alone(&self, caller: &Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
-        let started = Instant::now();
+    async fn issue_alone(self: &Arc<Self>, caller: &Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
+        let (started, era) = (Instant::now(), self.memory.era());
+        if let Caller::Bearer(_) = caller {
+            // A stranger learns nothing, not even what is wrong with the values.
+            self.authorized(caller).await?;
+        }
+        if issue.replaces.is_some() {
+            return Err(Error::ReplacementUnavailable);
+        }
         let pack = self.pack(&issue.kind)?;
-        let outcome = pack.check(&issue.values, &self.check_context());
+        let outcome = pack.check(issue.values.reveal(), &self.check_context());
         let Some(checked) = outcome.checked else {
             return Err(Error::Findings(
                 outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect(),
             ));
         };
+        let asked = Instant::now();
         let Authorized { principal, token } = self.authorized(caller).await?;
+        let remote = asked.elapsed();
         let space = Space {
             code: document_space(&checked, &principal)?,
             holder: format!("{} {}", principal.actor.id, principal.physician.ehealth_id),
@@ -227,7 +252,7 @@ impl Connector {
                 },
                 reference: None,
                 correlation_id: None,
-                replaces: issue.replaces,
+                replaces: None,
                 problem: None,
             })
             .await?;
@@ -237,15 +262,13 @@ impl Connector {
         let run = Run {
             connector: self,
             pack,
-            checked: &checked,
             id: issue.id,
-            authorized: Authorized {
-                principal: principal.clone(),
-                token,
-            },
+            physician: &principal.physician,
+            token,
             space,
+            remote: Mutex::new(remote),
         };
-        match run.to_the_end(started).await {
+        match run.to_the_end(checked, started).await {
             Ok((receipt, volets)) => {
                 let settlement = Settlement {
                     reference: Some(receipt.reference.clone()),
@@ -256,10 +279,10 @@ impl Connector {
                 record(&self.journal, issue.id, State::Deposited, self.clock.now(), &settlement).await;
                 let remembered = self.memory.keep(
                     issue.id,
+                    era,
                     Remembered {
-                        kind: issue.kind.clone(),
+                        kind: issue.kind,
                         physician_id: principal.physician.ehealth_id,
-                        values: Patient::new(issue.values),
                         receipt: Some(receipt),
                         volets,
                     },
@@ -275,16 +298,19 @@ impl Connector {
                 };
                 record(&self.journal, issue.id, state, self.clock.now(), &settlement).await;
                 if state == State::Unknown {
+                    let physician_id = principal.physician.ehealth_id;
                     self.memory.keep(
                         issue.id,
+                        era,
                         Remembered {
                             kind: issue.kind,
-                            physician_id: principal.physician.ehealth_id,
-                            values: Patient::new(issue.values),
+                            physician_id,
                             receipt: None,
                             volets: leaves,
                         },
                     );
+                } else {
+                    self.memory.release_values(issue.id);
                 }
                 Err(error)
             }
@@ -293,15 +319,17 @@ impl Connector {
 
     /// The recorded outcome, when the id has one.
     async fn settled(&self, issue: &Issue, principal: &Principal) -> Result<Option<Issued>, Error> {
-        let Some(entry) = self.journal.find(issue.id).await? else {
-            return Ok(None);
-        };
-        if entry.kind != issue.kind || entry.who.physician_id != principal.physician.ehealth_id {
+        self.settle_stale(issue.id).await?;
+        let entry = self.journal.find(issue.id).await?;
+        let foreign = entry
+            .as_ref()
+            .is_some_and(|entry| entry.kind != issue.kind || entry.who.physician_id != principal.physician.ehealth_id);
+        if foreign || !self.memory.same_values(issue.id, &issue.values) {
             return Err(Error::IdReused);
         }
-        if entry.state == State::Failed {
+        let Some(entry) = entry.filter(|entry| entry.state != State::Failed) else {
             return Ok(None);
-        }
+        };
         let Some(remembered) = self.memory.find(issue.id) else {
             let receipt = recorded_receipt(&entry);
             return Ok(Some(Issued {
@@ -314,77 +342,91 @@ impl Connector {
                 fresh: false,
             }));
         };
-        if remembered.values.reveal() != &issue.values {
-            return Err(Error::IdReused);
-        }
         Ok(Some(remembered.issued(issue.id, entry.state, entry.correlation_id, false)))
     }
 
-    async fn remembered(&self, caller: &Caller, id: Uuid) -> Result<Arc<Remembered>, Error> {
-        let remembered = self.memory.find(id).ok_or(Error::UnknownDocument)?;
-        self.may_see(caller, &remembered.physician_id).await?;
-        Ok(remembered)
+    /// Whoever has the turn is alone with the document: a line that is still under way was left by a try that ended without a word.
+    async fn settle_stale(&self, id: Uuid) -> Result<Option<State>, Error> {
+        let state = match self.journal.find(id).await?.map(|entry| entry.state) {
+            Some(State::Depositing) => State::Unknown,
+            Some(State::Checking | State::Signing) => State::Failed,
+            _ => return Ok(None),
+        };
+        let settlement = Settlement {
+            problem: Some(("interrupted".to_owned(), Fault::Us)),
+            ..Settlement::default()
+        };
+        self.journal.settle(id, state, self.clock.now(), &settlement).await?;
+        Ok(Some(state))
     }
 
-    /// On the desktop the machine's user sees what was sent from it; elsewhere only the physician's own token does.
-    async fn may_see(&self, caller: &Caller, physician_id: &str) -> Result<(), Error> {
-        match caller {
-            Caller::OwnSession => Ok(()),
-            Caller::Bearer(_) if self.authorized(caller).await?.principal.physician.ehealth_id == physician_id => Ok(()),
-            Caller::Bearer(_) => Err(Error::UnknownDocument),
-        }
+    async fn remembered(&self, caller: &Caller, id: Uuid) -> Result<Arc<Remembered>, Error> {
+        // Pages name a patient: nobody sees them without being somebody.
+        let viewer = self
+            .viewer(caller)
+            .await?
+            .ok_or(econnector_identity::IdentityError::LoginRequired)?;
+        self.memory
+            .find(id)
+            .filter(|found| found.physician_id == viewer)
+            .ok_or(Error::UnknownDocument)
+    }
+
+    /// The physician on whose behalf somebody looks; on the desktop there may be none.
+    async fn viewer(&self, caller: &Caller) -> Result<Option<String>, Error> {
+        Ok(match caller {
+            Caller::OwnSession => match self.identity.session().await.state {
+                SessionState::LoggedIn { physician, .. } => physician.map(|physician| physician.ehealth_id),
+                _ => None,
+            },
+            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician.ehealth_id),
+        })
     }
 }
 
 /// One document on its way: from checked values to the receipt.
 struct Run<'a> {
-    connector: &'a Connector,
+    connector: &'a Arc<Connector>,
     pack: &'a Pack,
-    checked: &'a Checked,
     id: Uuid,
-    authorized: Authorized,
+    physician: &'a Physician,
+    token: Arc<Secret>,
     space: Space,
+    /// Time spent waiting for others so far.
+    remote: Mutex<Duration>,
 }
 
 impl Run<'_> {
-    async fn to_the_end(&self, started: Instant) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
+    async fn to_the_end(&self, checked: Checked, started: Instant) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
         let early = |error: Error| (error, Vec::new());
-        let mut remote = Duration::ZERO;
-        let (leaves, signed) = self.set_and_sign(&mut remote).await.map_err(early)?;
-        let document = leaves
-            .iter()
+        // Every page is set before anything leaves: one that cannot be set must follow neither a signature nor a deposit.
+        let (checked, mut leaves) = self.set(checked, None).await.map_err(early)?;
+        let leaf = leaves
+            .iter_mut()
             .find(|leaf| leaf.signed)
-            .map(|leaf| leaf.pdf.as_slice())
-            .unwrap_or_default();
+            .ok_or_else(|| early(Error::Interrupted))?;
+        let signed = self.sign(&leaf.pdf).await.map_err(early)?;
+        leaf.pdf = signed.bytes;
         let context = WireContext {
             id: self.id,
             issued: self.connector.clock.today(),
-            document,
+            document: &leaf.pdf,
         };
-        let wire = self.pack.wire(self.checked, &context).map_err(|error| early(error.into()))?;
+        let wire = self.pack.wire(&checked, &context).map_err(|error| early(error.into()))?;
         // From here on the journal says that a deposit may be under way, whatever happens to this process.
         self.connector
             .journal
             .advance(self.id, State::Depositing)
             .await
             .map_err(|error| early(error.into()))?;
-        let sent = Instant::now();
-        let answer = match self
-            .connector
-            .deposit
-            .exchange(
-                &self.space,
-                &BusinessMessage {
-                    model_uid: wire.model_uid,
-                    xml: wire.xml,
-                },
-            )
-            .await
-        {
+        let message = BusinessMessage {
+            model_uid: wire.model_uid,
+            xml: wire.xml,
+        };
+        let answer = match self.waiting(self.connector.deposit.exchange(&self.space, &message)).await {
             Ok(answer) => answer,
             Err(error) => return Err((error.into(), leaves)),
         };
-        remote += sent.elapsed();
         let correlation_id = answer.correlation_id;
         let read = match self.pack.read_answer(&answer.xml) {
             Ok(read) => read,
@@ -402,6 +444,13 @@ impl Run<'_> {
         let Some(reference) = read.reference.filter(|_| !refused) else {
             return Err((Error::Refused { anomalies, correlation_id }, leaves));
         };
+        // What is handed over names the deposit. If that cannot be set any more, the pages of before say all that matters.
+        if let Ok((_, with_reference)) = self.set(checked, Some(reference.clone())).await {
+            for (leaf, new) in leaves.iter_mut().zip(with_reference).filter(|(leaf, _)| !leaf.signed) {
+                *leaf = new;
+            }
+        }
+        let remote = *self.remote.lock().unwrap_or_else(PoisonError::into_inner);
         let receipt = Receipt {
             reference,
             deposited_at: self.connector.clock.now(),
@@ -415,52 +464,69 @@ impl Run<'_> {
         Ok((receipt, leaves))
     }
 
-    /// Sets every volet, then signs the one that is signed: a page that cannot be set must follow neither a signature nor a deposit.
-    async fn set_and_sign(&self, remote: &mut Duration) -> Result<(Vec<Leaf>, SignedPdf), Error> {
-        let facts = self
-            .connector
-            .document_facts(self.id, Some(self.authorized.principal.physician.name.clone()));
-        let mut leaves = Vec::new();
-        for volet in self.pack.volets() {
-            let document = self
-                .connector
-                .typesetter
-                .render(self.pack, &volet.name, Content::Checked(self.checked), &facts)?;
-            let pdf = Zeroizing::new(document.pdf()?);
-            leaves.push(Leaf {
-                name: volet.name.clone(),
-                signed: volet.signed,
-                pdf,
-                document,
-            });
-        }
-        let leaf = leaves.iter_mut().find(|leaf| leaf.signed).ok_or(Error::Interrupted)?;
-        let asked = Instant::now();
-        let signature = self.sign(&leaf.pdf).await?;
-        *remote += asked.elapsed();
-        leaf.pdf = Zeroizing::new(signature.bytes.clone());
-        Ok((leaves, signature))
+    /// Sets every volet, beside the threads that answer others.
+    async fn set(&self, checked: Checked, reference: Option<String>) -> Result<(Checked, Vec<Leaf>), Error> {
+        let (connector, kind) = (Arc::clone(self.connector), self.pack.kind().to_owned());
+        let facts = DocumentFacts {
+            reference,
+            ..connector.document_facts(self.id, Some(self.physician.name.clone()))
+        };
+        tokio::task::spawn_blocking(move || {
+            let pack = connector.pack(&kind)?;
+            let mut leaves = Vec::new();
+            for volet in pack.volets() {
+                let document = connector.typesetter.render(pack, &volet.name, Content::Checked(&checked), &facts)?;
+                leaves.push(Leaf {
+                    name: volet.name.clone(),
+                    signed: volet.signed,
+                    pdf: document.pdf()?.into(),
+                    document,
+                });
+            }
+            Ok((checked, leaves))
+        })
+        .await
+        .map_err(|_| Error::Interrupted)?
     }
 
     async fn sign(&self, pdf: &[u8]) -> Result<SignedPdf, Error> {
+        let connector = self.connector;
         let expected = Expected {
-            ehealth_id: &self.authorized.principal.physician.ehealth_id,
+            ehealth_id: &self.physician.ehealth_id,
         };
         let field = FieldOptions {
             name: format!("Signature-{}", self.pack.kind()),
             ..FieldOptions::default()
         };
-        let connector = self.connector;
-        Ok(econnector_signature::sign_pdf(
-            pdf,
-            connector.signer.as_ref(),
-            &self.authorized.token,
-            &expected,
-            &connector.trust,
-            connector.clock.now(),
-            &field,
-        )
-        .await?)
+        Ok(econnector_signature::sign_pdf(pdf, self, &self.token, &expected, &connector.trust, connector.clock.now(), &field).await?)
+    }
+
+    /// Counts what is spent waiting for somebody else.
+    async fn waiting<T>(&self, answer: impl Future<Output = T>) -> T {
+        let asked = Instant::now();
+        let answer = answer.await;
+        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) += asked.elapsed();
+        answer
+    }
+}
+
+/// The signer, with its time counted.
+#[async_trait]
+impl Signer for Run<'_> {
+    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
+        self.waiting(self.connector.signer.certificate(token)).await
+    }
+
+    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        self.waiting(self.connector.signer.sign(token, data, algorithm)).await
+    }
+
+    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        self.waiting(self.connector.signer.timestamp(token, query)).await
+    }
+
+    async fn probe(&self) -> Result<Probe, SignatureError> {
+        self.connector.signer.probe().await
     }
 }
 

@@ -11,7 +11,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use econnector_base::{Clock, Secret};
+use econnector_base::{Clock, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
 use econnector_forms::{CheckContext, Definition, Environment, FormSummary, Lang, Pack};
 use econnector_identity::{Authorized, Identity, SessionView};
@@ -27,7 +27,7 @@ pub use problem::{Problem, TextsError, problem_codes};
 pub use status::{Check, Status};
 
 /// Values as typed: field id to JSON value. They describe a patient, so they have no way into a log.
-pub type Values = Map<String, Value>;
+pub type Values = Patient<Map<String, Value>>;
 
 /// What a connector is made of. The doors assemble it from their settings.
 pub struct Parts {
@@ -157,7 +157,7 @@ impl Connector {
     /// [`Error::UnknownForm`].
     pub fn check(&self, kind: &str, values: &Values, lang: Lang) -> Result<Checkup, Error> {
         let pack = self.pack(kind)?;
-        let outcome = pack.check(values, &self.check_context());
+        let outcome = pack.check(values.reveal(), &self.check_context());
         Ok(Checkup {
             findings: outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect(),
             facts: outcome
@@ -174,8 +174,11 @@ impl Connector {
     /// The page as it would be signed, from values that may still be incomplete; marked as a draft.
     ///
     /// # Errors
-    /// [`Error::UnknownForm`], [`Error::UnknownVolet`], [`Error::Documents`].
-    pub async fn preview(self: &Arc<Self>, kind: &str, volet: &str, values: Values) -> Result<Document, Error> {
+    /// [`Error::UnknownForm`], [`Error::UnknownVolet`], [`Error::Documents`]; [`Error::Identity`] for a token that is not valid.
+    pub async fn preview(self: &Arc<Self>, caller: &Caller, kind: &str, volet: &str, values: Values) -> Result<Document, Error> {
+        if let Caller::Bearer(_) = caller {
+            self.authorized(caller).await?;
+        }
         let pack = self.pack(kind)?;
         if !pack.volets().iter().any(|known| known.name == volet) {
             return Err(Error::UnknownVolet);
@@ -183,7 +186,7 @@ impl Connector {
         let (this, kind, volet) = (Arc::clone(self), kind.to_owned(), volet.to_owned());
         tokio::task::spawn_blocking(move || {
             let pack = this.pack(&kind)?;
-            let draft = pack.draft(&values);
+            let draft = pack.draft(values.reveal());
             Ok(this
                 .typesetter
                 .render(pack, &volet, Content::Draft(&draft), &this.document_facts(uuid::Uuid::nil(), None))?)
@@ -222,19 +225,32 @@ impl Connector {
     ///
     /// # Errors
     /// [`Error::Identity`] when AeS could not be told; the local session is over all the same.
-    pub async fn logout(&self) -> Result<(), Error> {
-        for space in self.memory.forget_all() {
-            // mySecu's token ends by itself soon; a mySecu that does not answer must not keep anybody logged in.
-            if let Err(error) = self.deposit.end(&space).await {
-                tracing::warn!(code = econnector_base::Explain::code(&error), "mySecu was not told of the logout");
-            }
-        }
-        Ok(self.identity.logout().await?)
+    pub async fn logout(self: &Arc<Self>) -> Result<(), Error> {
+        let this = Arc::clone(self);
+        let spaces = self.memory.forget_all();
+        // A task of its own: a caller who hangs up must not keep the session alive at AeS.
+        let outcome = tokio::spawn(async move {
+            let leaving = Arc::clone(&this);
+            tokio::spawn(async move {
+                for space in spaces {
+                    // mySecu's token ends by itself soon; a mySecu that does not answer keeps nobody logged in.
+                    if let Err(error) = leaving.deposit.end(&space).await {
+                        tracing::warn!(code = econnector_base::Explain::code(&error), "mySecu was not told of the logout");
+                    }
+                }
+            });
+            this.identity.logout().await
+        });
+        Ok(outcome.await.map_err(|_| Error::Interrupted)??)
     }
 
     async fn authorized(&self, caller: &Caller) -> Result<Authorized, Error> {
         Ok(match caller {
-            Caller::OwnSession => self.identity.authorized().await?,
+            Caller::OwnSession => {
+                let authorized = self.identity.authorized().await?;
+                self.memory.keep_only(&authorized.principal.physician.ehealth_id);
+                authorized
+            }
             Caller::Bearer(token) => self.identity.bearer(token.reveal()).await?,
         })
     }

@@ -142,10 +142,12 @@ fn status(code: &str, fault: Fault) -> u16 {
         "request-too-large" => 413,
         "request-media-type" => 415,
         // The content is refused: sending the same again changes nothing.
-        "values-wrong" | "document-character-unprintable" | "mysecu-refused" => 422,
+        "values-wrong" | "document-character-unprintable" | "replacement-unavailable" | "mysecu-refused" => 422,
         // This installation is set up wrongly or cannot work: another try later may succeed, and the caller did nothing wrong.
         "clock-wrong"
         | "journal-unusable"
+        | "journal-in-use"
+        | "settings-unreadable"
         | "net-settings"
         | "identity-settings"
         | "aes-client-refused"

@@ -69,6 +69,13 @@ impl Connector {
     pub async fn status(&self, lang: Lang) -> Status {
         let measured = self.measured().await;
         let mut checks: Vec<Check> = measured.services.iter().map(|service| service.check(lang)).collect();
+        // mySecu is also the practice's own certificate, which ends one day without a word.
+        if let (Some(check), Some(expires)) = (checks.iter_mut().find(|check| check.name == "mysecu"), self.deposit.expires()) {
+            check.expires = Some(expires);
+            if check.ok {
+                (check.ok, check.detail) = validity(expires - self.clock.now(), &check.detail, lang);
+            }
+        }
         checks.push(self.trust_check(lang));
         checks.push(keyring_check(&self.identity.session().await.keyring, lang));
         checks.push(self.journal_check(lang).await);
@@ -100,13 +107,8 @@ impl Connector {
 
     fn trust_check(&self, lang: Lang) -> Check {
         let expires = self.trust.earliest_expiry();
-        let left = expires - self.clock.now();
-        let ok = left.is_positive();
-        let detail = match (ok, left < SOON) {
-            (true, false) => word(lang, ["Valide", "Gültig", "Valid", "Gëlteg"]),
-            (true, true) => word(lang, ["Expire bientôt", "Läuft bald ab", "Expires soon", "Leeft geschwënn of"]),
-            (false, _) => word(lang, ["Expiré", "Abgelaufen", "Expired", "Ofgelaf"]),
-        };
+        let valid = word(lang, ["Valide", "Gültig", "Valid", "Gëlteg"]);
+        let (ok, detail) = validity(expires - self.clock.now(), valid, lang);
         Check {
             expires: Some(expires),
             ..Check::new(
@@ -183,6 +185,29 @@ impl Check {
             clock_skew_ms: None,
         }
     }
+}
+
+/// Whether a certificate is still good, and what to say of it.
+fn validity(left: time::Duration, well: &str, lang: Lang) -> (bool, String) {
+    if left.is_positive() && left >= SOON {
+        return (true, well.to_owned());
+    }
+    let words = if left.is_positive() {
+        [
+            "Un certificat expire bientôt",
+            "Ein Zertifikat läuft bald ab",
+            "A certificate expires soon",
+            "En Zertifikat leeft geschwënn of",
+        ]
+    } else {
+        [
+            "Un certificat a expiré",
+            "Ein Zertifikat ist abgelaufen",
+            "A certificate has expired",
+            "En Zertifikat ass ofgelaf",
+        ]
+    };
+    (left.is_positive(), word(lang, words).to_owned())
 }
 
 fn keyring_check(state: &KeyringState, lang: Lang) -> Check {

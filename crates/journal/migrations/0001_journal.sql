@@ -17,3 +17,4 @@ CREATE TABLE journal (
 ) STRICT;
 
 CREATE INDEX journal_by_time ON journal (created_at DESC);
+CREATE INDEX journal_by_physician ON journal (physician_id, created_at DESC);

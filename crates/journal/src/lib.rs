@@ -3,8 +3,10 @@
 //! A row is written *before* the deposit leaves, so that a crash or a cut line can never lead to a second deposit: whatever was
 //! under way at the last stop is `unknown` at the next start.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use econnector_base::{Explain, Fault};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,9 @@ use sqlx::{ConnectOptions as _, Row, SqlitePool};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
+
+/// How many lines a journal in memory keeps, the newest: a day of a large hospital, in some ten megabytes.
+const MOST_IN_MEMORY: u32 = 20_000;
 
 /// How far a document has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +123,10 @@ pub struct Settlement {
 #[derive(Clone, Debug)]
 pub struct Journal {
     pool: SqlitePool,
+    /// How many lines are kept; all when `None`.
+    most: Option<u32>,
+    /// Held while the journal is open: whoever opens it settles what an earlier process left, so there must be one.
+    _lock: Option<Arc<File>>,
 }
 
 impl Journal {
@@ -129,13 +138,21 @@ impl Journal {
         if let Some(folder) = file.parent() {
             make_private_folder(folder)?;
         }
+        let lock = private_file(&file.with_extension("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // SQLite gives its companions the mode of the file itself.
+        private_file(file)?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON");
-        Self::connect(options).await
+        Self::connect(options, None, Some(Arc::new(lock))).await
     }
 
     /// A journal that ends with the process: the stateless server's.
@@ -143,10 +160,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Storage`] when SQLite refuses.
     pub async fn in_memory() -> Result<Self, JournalError> {
-        Self::connect(SqliteConnectOptions::from_str("sqlite::memory:")?).await
+        Self::connect(SqliteConnectOptions::from_str("sqlite::memory:")?, Some(MOST_IN_MEMORY), None).await
     }
 
-    async fn connect(options: SqliteConnectOptions) -> Result<Self, JournalError> {
+    async fn connect(options: SqliteConnectOptions, most: Option<u32>, lock: Option<Arc<File>>) -> Result<Self, JournalError> {
         // One connection: a row a document is no load, and an in-memory database lives in its connection.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
@@ -159,7 +176,7 @@ impl Journal {
         sqlx::query("UPDATE journal SET state = CASE state WHEN 'depositing' THEN 'unknown' ELSE 'failed' END, problem_code = 'interrupted', problem_fault = 'us' WHERE state IN ('checking', 'signing', 'depositing')")
             .execute(&pool)
             .await?;
-        Ok(Self { pool })
+        Ok(Self { pool, most, _lock: lock })
     }
 
     /// Begins a document, or begins one again that had failed.
@@ -183,11 +200,16 @@ impl Journal {
         .bind(entry.replaces.map(|id| id.to_string()))
         .execute(&self.pool)
         .await?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(JournalError::Settled)
+        if done.rows_affected() != 1 {
+            return Err(JournalError::Settled);
         }
+        if let Some(most) = self.most {
+            sqlx::query("DELETE FROM journal WHERE rowid <= (SELECT max(rowid) FROM journal) - ?")
+                .bind(most)
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Notes that a document has reached a stage that is not its last.
@@ -269,6 +291,9 @@ pub enum JournalError {
     /// A row that this version did not write.
     #[error("journal: unreadable row")]
     Unreadable,
+    /// Another process of this user has it open.
+    #[error("journal: in use by another process")]
+    InUse,
     /// The id is already there and its outcome stands.
     #[error("journal: the id is already settled")]
     Settled,
@@ -278,13 +303,14 @@ impl Explain for JournalError {
     fn code(&self) -> &'static str {
         match self {
             Self::Storage(_) | Self::Folder(_) | Self::Unreadable => "journal-unusable",
+            Self::InUse => "journal-in-use",
             Self::Settled => "id-already-used",
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Settled => Fault::You,
+            Self::InUse | Self::Settled => Fault::You,
             _ => Fault::Us,
         }
     }
@@ -318,6 +344,18 @@ fn stamp(at: OffsetDateTime) -> Result<String, JournalError> {
         .truncate_to_microsecond()
         .format(&Rfc3339)
         .map_err(|_| JournalError::Unreadable)
+}
+
+/// Opens or makes a file that only its owner may read.
+fn private_file(file: &Path) -> Result<File, std::io::Error> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(file)
 }
 
 fn make_private_folder(folder: &Path) -> Result<(), std::io::Error> {
@@ -407,7 +445,18 @@ mod tests {
         journal.begin(&sample(sent)).await.unwrap();
         journal.advance(sent, State::Depositing).await.unwrap();
         journal.begin(&sample(unsent)).await.unwrap();
+        assert!(
+            matches!(Journal::open(&file).await, Err(JournalError::InUse)),
+            "one process at a time"
+        );
+        #[cfg(unix)]
+        for name in ["journal.db", "journal.db-wal", "journal.lock"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(file.with_file_name(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name} is the owner's alone");
+        }
         journal.close().await;
+        drop(journal);
         let journal = Journal::open(&file).await.unwrap();
         assert_eq!(journal.find(sent).await.unwrap().unwrap().state, State::Unknown);
         assert_eq!(journal.find(unsent).await.unwrap().unwrap().state, State::Failed);

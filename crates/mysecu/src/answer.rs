@@ -2,7 +2,7 @@
 //! the very Body that is read and the KeyInfo that names the certificate. Signature wrapping leaves the signature valid and
 //! moves what it covers: only the comparison of nodes refuses it.
 
-use std::str;
+use std::{iter, str};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bergshamra::{DsigContext, KeysManager, VerifyResult, dsig::verify::verify_document_with_source, keys::loader::load_spki_der};
@@ -240,11 +240,26 @@ fn said(doc: &Document<'_>, fault: NodeId, correlation_id: Option<String>) -> Sa
             format!("{message} ({})", more.join(" "))
         };
     }
+    let code = part("faultcode");
     Said {
-        words: AuthorityWords::new(words(part("faultcode")), message),
+        words: AuthorityWords::new(words(code), message),
+        namespace: code.and_then(|code| code_namespace(doc, code)),
         details,
         correlation_id,
     }
+}
+
+/// The namespace that a Fault's code stands in: a code is a qualified name, whatever its prefix is called. One without a prefix
+/// stands in none, as the element that holds it.
+fn code_namespace(doc: &Document<'_>, code: NodeId) -> Option<String> {
+    let words = xml::text(doc, code);
+    let (prefix, _) = words.split_once(':')?;
+    let declared = |node| {
+        let declarations = &doc.element(node)?.namespace_declarations;
+        let (_, namespace) = declarations.iter().find(|(declared, _)| declared == prefix)?;
+        Some(namespace.to_string())
+    };
+    iter::once(code).chain(doc.ancestors(code)).find_map(declared)
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use econnector_base::{Clock, Ids};
 use econnector_net::{Answer, ClientIdentity, NetError, Transport};
 use reqwest::{
     Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uppsala::{Document, NodeId};
+use zeroize::Zeroizing;
 
 use crate::{
     AnswerTrust, BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe, Said, Space, TokenCarrier, answer, ns,
@@ -148,7 +150,9 @@ impl MySecu {
         let answer = answer.map_err(|error| MySecuError::from(error).after_sending())?;
         let read = answer::read(&answer, &self.trust, self.clock.now(), response_info);
         let (xml, correlation_id) = read.map_err(|error| match error {
-            MySecuError::Fault(said) if local_code(&said) == "InvalidSecurityToken" => MySecuError::TokenRefused(said),
+            MySecuError::Fault(said) if said.before_processing() && said.local_code() == "InvalidSecurityToken" => {
+                MySecuError::TokenRefused(said)
+            }
             other => other.after_sending(),
         })?;
         tracing::info!(
@@ -204,12 +208,16 @@ impl Deposit for MySecu {
             clock_skew,
         })
     }
+
+    fn expires(&self) -> Option<OffsetDateTime> {
+        [self.signer.not_after, self.trust.earliest_expiry()].into_iter().flatten().min()
+    }
 }
 
 /// The way to mySecu.
 #[async_trait]
 pub(crate) trait Wire: Send + Sync {
-    async fn post(&self, url: &str, action: &str, envelope: String) -> Result<Answer, NetError>;
+    async fn post(&self, url: &str, action: &str, envelope: Zeroizing<String>) -> Result<Answer, NetError>;
     async fn get(&self, url: &str) -> Result<Answer, NetError>;
 }
 
@@ -217,11 +225,13 @@ struct Https(Transport);
 
 #[async_trait]
 impl Wire for Https {
-    async fn post(&self, url: &str, action: &str, envelope: String) -> Result<Answer, NetError> {
+    async fn post(&self, url: &str, action: &str, envelope: Zeroizing<String>) -> Result<Answer, NetError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=UTF-8"));
         let action = HeaderValue::from_str(action).map_err(|_| NetError::Settings("the SOAP action is not one".to_owned()))?;
         headers.insert(HeaderName::from_static("soapaction"), action);
+        // Wiped when the last part of it was sent.
+        let envelope = Bytes::from_owner(envelope);
         self.0.send(self.0.client().post(url).headers(headers).body(envelope)).await
     }
 
@@ -233,16 +243,12 @@ impl Wire for Https {
 /// What the STS means by a Fault. The standard's codes do not tell a refused space from a refused OIDC token; that a detail
 /// `JETON_…` means the token is our reading (docs/wire.md).
 fn refusal(said: Said) -> MySecuError {
-    match local_code(&said) {
+    match said.local_code() {
         "InvalidSecurityToken" => MySecuError::TokenRefused(said),
         "FailedAuthentication" if said.details.iter().any(|detail| detail.starts_with("JETON")) => MySecuError::TokenRefused(said),
         "FailedAuthentication" | "RequestFailed" => MySecuError::SpaceRefused(said),
         _ => MySecuError::Fault(said),
     }
-}
-
-fn local_code(said: &Said) -> &str {
-    said.words.code.rsplit(':').next().unwrap_or_default()
 }
 
 /// The one child of `ResponseInfo`, as the signature covers it.

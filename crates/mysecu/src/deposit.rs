@@ -2,6 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use econnector_base::Secret;
+use time::OffsetDateTime;
+use zeroize::Zeroize as _;
 
 use crate::MySecuError;
 
@@ -27,6 +29,10 @@ pub trait Deposit: Send + Sync {
     /// # Errors
     /// As the network says.
     async fn probe(&self) -> Result<Probe, MySecuError>;
+
+    /// When deposits stop working unless somebody renews something: the earliest end among the client certificate and the
+    /// certificates by which answers are believed. It may have passed; none when nothing is known to end.
+    fn expires(&self) -> Option<OffsetDateTime>;
 }
 
 /// In whose name a call is made.
@@ -41,13 +47,19 @@ pub struct Space {
     pub token: Arc<Secret>,
 }
 
-/// What is deposited.
+/// What is deposited. The document is wiped when dropped.
 #[derive(Clone)]
 pub struct BusinessMessage {
     /// Which kind of document, `[\w_-]{1,32}`, such as `2022_CNS_MEMHON_DEPOT-V1`.
     pub model_uid: String,
     /// The document: one element of a foreign namespace or of none. A declaration before it is dropped.
     pub xml: String,
+}
+
+impl Drop for BusinessMessage {
+    fn drop(&mut self) {
+        self.xml.zeroize();
+    }
 }
 
 /// mySecu's answer, after its signature was verified.

@@ -3,6 +3,8 @@ use std::fmt;
 use econnector_base::{AuthorityWords, Explain, Fault};
 use econnector_net::{NetError, TlsReason};
 
+use crate::ns;
+
 /// What went wrong between us and mySecu.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,7 +15,7 @@ pub enum MySecuError {
     /// The STS refuses the OIDC token, or the exchange a fresh mySecu token.
     #[error("mySecu refuses the token")]
     TokenRefused(Said),
-    /// A SOAP Fault. By SOAP 1.1 §4.4.1 the message was not processed.
+    /// A SOAP Fault by which the message was refused before it was processed, or one of the STS.
     #[error("mySecu answered with a fault")]
     Fault(Said),
     /// The answer carries no signature.
@@ -46,7 +48,7 @@ pub enum MySecuError {
         /// From the comment before the envelope.
         correlation_id: Option<String>,
     },
-    /// An HTTP status without a SOAP Fault.
+    /// An HTTP status without a SOAP Fault. After sending, only one that says that the request was refused.
     #[error("mySecu answered with HTTP status {status}")]
     Status {
         /// The HTTP status.
@@ -55,7 +57,7 @@ pub enum MySecuError {
     /// The message was sent, and whether it was deposited cannot be known. Never send it again.
     #[error("whether mySecu has processed the message is not known: {cause}")]
     OutcomeUnknown {
-        /// Why it cannot be known.
+        /// Why it cannot be known; a Fault keeps the authority's words and the Correlation-ID.
         cause: Box<MySecuError>,
     },
     /// mySecu wants our client certificate and got none, or refuses the one it got.
@@ -79,8 +81,30 @@ pub struct Said {
     pub words: AuthorityWords,
     /// Under which mySecu can find the call.
     pub correlation_id: Option<String>,
+    /// The namespace of the Fault's code; none without a prefix, or when it is declared nowhere.
+    pub(crate) namespace: Option<String>,
     /// Each text of the Fault's detail.
     pub(crate) details: Vec<String>,
+}
+
+impl Said {
+    /// The Fault's code without its prefix.
+    pub(crate) fn local_code(&self) -> &str {
+        self.words.code.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Whether the code says that the message was refused before anything was done with it: the message itself is at fault
+    /// (SOAP 1.1 §4.4.1; `Client.Authentication` is a `Client`), or its security (docs/wire.md).
+    pub(crate) fn before_processing(&self) -> bool {
+        match self.namespace.as_deref() {
+            Some(ns::SOAP) => matches!(
+                self.local_code().split('.').next(),
+                Some("Client" | "VersionMismatch" | "MustUnderstand")
+            ),
+            Some(ns::WSSE) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Said {
@@ -103,7 +127,8 @@ impl MySecuError {
     pub(crate) fn after_sending(self) -> Self {
         let unknown = match &self {
             Self::Net(net) => !net.certainly_not_sent(),
-            Self::Status { status } => *status >= 500,
+            Self::Fault(said) => !said.before_processing(),
+            Self::Status { status } => !refuses_request(*status),
             Self::AnswerUnsigned { .. } | Self::AnswerForged { .. } | Self::AnswerUntrusted { .. } | Self::AnswerUnreadable { .. } => true,
             _ => false,
         };
@@ -113,6 +138,12 @@ impl MySecuError {
             self
         }
     }
+}
+
+/// Whether an HTTP status says that the request was refused. Of those of the 400s, 408 (time ran out), 425 and 429 (try again)
+/// do not say how far it came; a redirection nobody follows does not either.
+const fn refuses_request(status: u16) -> bool {
+    matches!(status, 400..500) && !matches!(status, 408 | 425 | 429)
 }
 
 impl From<NetError> for MySecuError {

@@ -6,8 +6,9 @@ use ring::{
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use zeroize::Zeroizing;
 
-use crate::{BusinessMessage, MySecuError, ns, xml};
+use crate::{BusinessMessage, MySecuError, ns, trust, xml};
 
 /// How long an STS request may be under way.
 const REQUEST_LIFETIME: Duration = Duration::minutes(5);
@@ -16,6 +17,8 @@ const REQUEST_LIFETIME: Duration = Duration::minutes(5);
 pub(crate) struct RequestSigner {
     key: RsaKeyPair,
     certificate: String,
+    /// Until when the certificate is valid.
+    pub(crate) not_after: Option<OffsetDateTime>,
 }
 
 /// An unsigned request.
@@ -37,17 +40,20 @@ impl RequestSigner {
         Ok(Self {
             key,
             certificate: STANDARD.encode(certificate),
+            not_after: trust::not_after(certificate),
         })
     }
 
-    /// Builds the signed envelope.
-    pub(crate) fn envelope(&self, request: &Unsigned<'_>, ids: &dyn Ids) -> Result<String, MySecuError> {
+    /// Builds the signed envelope. What holds the document or a token is put together in one piece: a string that grows leaves
+    /// copies behind, which nobody wipes.
+    pub(crate) fn envelope(&self, request: &Unsigned<'_>, ids: &dyn Ids) -> Result<Zeroizing<String>, MySecuError> {
         let frame = Frame::new(request.namespaces);
         let body_id = format!("id-{}", ids.next());
         let token_id = format!("X509-{}", ids.next());
         let inherited: Vec<&str> = request.namespaces.iter().map(|(prefix, _)| *prefix).collect();
 
-        let body = format!("<soapenv:Body wsu:Id=\"{body_id}\">{}</soapenv:Body>", request.body);
+        let body = ["<soapenv:Body wsu:Id=\"", &body_id, "\">", request.body, "</soapenv:Body>"];
+        let body = Zeroizing::new(body.concat());
         let mut references = String::new();
         let mut timestamp = String::new();
         if let Some(made_at) = request.made_at {
@@ -63,7 +69,7 @@ impl RequestSigner {
         }
         references.push_str(&reference(
             &body_id,
-            &canonical(&frame.close(&body), ns::SOAP, "Body", &inherited)?,
+            &canonical(&frame.close(&[&body]), ns::SOAP, "Body", &inherited)?,
             &inherited,
         ));
 
@@ -79,19 +85,18 @@ impl RequestSigner {
         let to_sign = frame.header(&format!("{open}{signed_info}</ds:Signature>"));
         let value = self.sign(&canonical(&to_sign, ns::DS, "SignedInfo", &prefixes)?)?;
 
-        let header = format!(
-            "{tokens}<wsse:BinarySecurityToken wsu:Id=\"{token_id}\" EncodingType=\"{encoding}\" ValueType=\"{x509}\">{certificate}\
+        let own = format!(
+            "<wsse:BinarySecurityToken wsu:Id=\"{token_id}\" EncodingType=\"{encoding}\" ValueType=\"{x509}\">{certificate}\
              </wsse:BinarySecurityToken>{timestamp}{open}{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>\
              <ds:KeyInfo Id=\"KI-{key}\"><wsse:SecurityTokenReference wsu:Id=\"STR-{reference}\">\
              <wsse:Reference URI=\"#{token_id}\" ValueType=\"{x509}\"/></wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>",
-            tokens = request.tokens,
             encoding = ns::BASE64_BINARY,
             x509 = ns::X509_V3,
             certificate = self.certificate,
             key = ids.next(),
             reference = ids.next(),
         );
-        Ok(frame.close(&format!("{}{body}", security(&header))))
+        Ok(frame.close(&[SECURITY_OPEN, request.tokens, &own, SECURITY_CLOSE, &body]))
     }
 
     fn sign(&self, bytes: &[u8]) -> Result<String, MySecuError> {
@@ -105,7 +110,7 @@ impl RequestSigner {
 
 impl BusinessMessage {
     /// The content of the Body: `RequestInfo` around the document.
-    pub(crate) fn request_info(&self) -> Result<String, MySecuError> {
+    pub(crate) fn request_info(&self) -> Result<Zeroizing<String>, MySecuError> {
         let fits = (1..=32).contains(&self.model_uid.len())
             && self
                 .model_uid
@@ -115,10 +120,14 @@ impl BusinessMessage {
             return Err(MySecuError::MessageInvalid("the model identifier is not one"));
         }
         let document = xml::standalone(&self.xml).map_err(MySecuError::MessageInvalid)?;
-        Ok(format!(
-            "<syn:RequestInfo modelUID=\"{}\">{document}</syn:RequestInfo>",
-            self.model_uid
-        ))
+        let info = [
+            "<syn:RequestInfo modelUID=\"",
+            &self.model_uid,
+            "\">",
+            &document,
+            "</syn:RequestInfo>",
+        ];
+        Ok(Zeroizing::new(info.concat()))
     }
 }
 
@@ -142,18 +151,18 @@ impl Frame {
         Self { open }
     }
 
-    fn close(&self, inside: &str) -> String {
-        format!("{}{inside}</soapenv:Envelope>", self.open)
+    fn close(&self, inside: &[&str]) -> Zeroizing<String> {
+        let parts = [&[self.open.as_str()], inside, &["</soapenv:Envelope>"]].concat();
+        Zeroizing::new(parts.concat())
     }
 
-    fn header(&self, inside: &str) -> String {
-        self.close(&security(inside))
+    fn header(&self, inside: &str) -> Zeroizing<String> {
+        self.close(&[SECURITY_OPEN, inside, SECURITY_CLOSE])
     }
 }
 
-fn security(inside: &str) -> String {
-    format!("<soapenv:Header><wsse:Security soapenv:mustUnderstand=\"1\">{inside}</wsse:Security></soapenv:Header>")
-}
+const SECURITY_OPEN: &str = "<soapenv:Header><wsse:Security soapenv:mustUnderstand=\"1\">";
+const SECURITY_CLOSE: &str = "</wsse:Security></soapenv:Header>";
 
 fn reference(id: &str, canonical: &[u8], prefixes: &[&str]) -> String {
     format!(
@@ -174,11 +183,13 @@ fn inclusive(prefixes: &[&str]) -> String {
     )
 }
 
-fn canonical(envelope: &str, namespace: &str, name: &str, prefixes: &[&str]) -> Result<Vec<u8>, MySecuError> {
+fn canonical(envelope: &str, namespace: &str, name: &str, prefixes: &[&str]) -> Result<Zeroizing<Vec<u8>>, MySecuError> {
     let doc = xml::parse_own(envelope).map_err(MySecuError::MessageInvalid)?;
     let found = doc.get_elements_by_tag_name_ns(namespace, name);
     let element = *found.first().ok_or(MySecuError::MessageInvalid("a part of it is missing"))?;
-    xml::canonical(&doc, element, prefixes).map_err(MySecuError::MessageInvalid)
+    xml::canonical(&doc, element, prefixes)
+        .map(Zeroizing::new)
+        .map_err(MySecuError::MessageInvalid)
 }
 
 fn instant(at: OffsetDateTime) -> Result<String, MySecuError> {

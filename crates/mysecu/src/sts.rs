@@ -3,6 +3,7 @@
 use econnector_base::Secret;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uppsala::{Document, NodeId};
+use zeroize::Zeroizing;
 
 use crate::{Carried, Space, ns, xml};
 
@@ -18,29 +19,28 @@ pub(crate) struct Issued {
 }
 
 /// The Body of a request for a token for `space`, to be shown to `exchange_url`.
-pub(crate) fn issue(space: &Space, exchange_url: &str, carried: &Carried) -> String {
-    format!(
+pub(crate) fn issue(space: &Space, exchange_url: &str, carried: &Carried) -> Zeroizing<String> {
+    let open = format!(
         "<wst:RequestSecurityToken><wst:RequestType>{issue}</wst:RequestType><wst:TokenType>{bst}</wst:TokenType>\
          <wsp:AppliesTo><wsa:EndpointReference><wsa:Address>{address}</wsa:Address></wsa:EndpointReference></wsp:AppliesTo>\
-         <wst:Claims Dialect=\"{dialect}\"><auth:ClaimType Uri=\"{claim}\"><auth:Value>{code}</auth:Value></auth:ClaimType></wst:Claims>\
-         {carried}</wst:RequestSecurityToken>",
+         <wst:Claims Dialect=\"{dialect}\"><auth:ClaimType Uri=\"{claim}\"><auth:Value>{code}</auth:Value></auth:ClaimType></wst:Claims>",
         issue = ns::WST_ISSUE,
         bst = ns::BST_TYPE,
         address = xml::escape(exchange_url),
         dialect = ns::AUTH_CLAIMS,
         claim = ns::SPACE_CLAIM,
         code = xml::escape(&space.code),
-        carried = carried.in_request,
-    )
+    );
+    Zeroizing::new([&open, carried.in_request.as_str(), "</wst:RequestSecurityToken>"].concat())
 }
 
 /// The Body of a request that ends a token.
-pub(crate) fn cancel(token: &Secret) -> String {
-    format!(
-        "<wst:RequestSecurityToken><wst:RequestType>{}</wst:RequestType><wst:CancelTarget>{}</wst:CancelTarget></wst:RequestSecurityToken>",
-        ns::WST_CANCEL,
-        token.reveal(),
-    )
+pub(crate) fn cancel(token: &Secret) -> Zeroizing<String> {
+    let open = format!(
+        "<wst:RequestSecurityToken><wst:RequestType>{}</wst:RequestType><wst:CancelTarget>",
+        ns::WST_CANCEL
+    );
+    Zeroizing::new([&open, token.reveal(), "</wst:CancelTarget></wst:RequestSecurityToken>"].concat())
 }
 
 /// Reads the token out of a verified answer.

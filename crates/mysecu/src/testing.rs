@@ -198,9 +198,12 @@ pub(crate) fn response_info(inside: &str) -> String {
 
 pub(crate) fn fault(code: &str, sentence: &str, detail: &str) -> String {
     format!(
-        "<!-- Correlation-ID: Id-fa17 --><s:Envelope xmlns:s=\"{}\"><s:Body><s:Fault><faultcode>{code}</faultcode>\
-         <faultstring>{sentence}</faultstring><detail>{detail}</detail></s:Fault></s:Body></s:Envelope>",
-        ns::SOAP
+        "<!-- Correlation-ID: Id-fa17 --><soapenv:Envelope xmlns:soapenv=\"{}\" xmlns:wsse=\"{}\" xmlns:wst=\"{}\"><soapenv:Body>\
+         <soapenv:Fault><faultcode>{code}</faultcode><faultstring>{sentence}</faultstring><detail>{detail}</detail></soapenv:Fault>\
+         </soapenv:Body></soapenv:Envelope>",
+        ns::SOAP,
+        ns::WSSE,
+        ns::WST,
     )
 }
 

@@ -222,6 +222,11 @@ impl ExtendedKeyUsageValidator for AnyUsage {
     }
 }
 
+/// Until when a certificate (DER) is valid; none when it is not one.
+pub(crate) fn not_after(der: &[u8]) -> Option<OffsetDateTime> {
+    Some(validity(&Certificate::from_der(der).ok()?).1)
+}
+
 fn validity(certificate: &Certificate) -> (OffsetDateTime, OffsetDateTime) {
     let validity = certificate.tbs_certificate.validity;
     let at = |time: x509_cert::time::Time| OffsetDateTime::UNIX_EPOCH + time.to_unix_duration();

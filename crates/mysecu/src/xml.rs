@@ -9,6 +9,7 @@ use bergshamra::{
 };
 use quick_xml::events::Event;
 use uppsala::{Document, NodeId, NodeKind, Parser};
+use zeroize::Zeroizing;
 
 /// An answer holds identifiers, anomalies, prices; a stored one of 4 MiB would already be a hundred times the largest seen.
 const MAX_BYTES: usize = 4 << 20;
@@ -32,12 +33,12 @@ pub(crate) fn parse_own(xml: &str) -> Result<Document<'_>, &'static str> {
 }
 
 /// The one element of a document, to be placed inside another: no declaration, no comments, its own namespaces declared.
-pub(crate) fn standalone(xml: &str) -> Result<String, &'static str> {
+pub(crate) fn standalone(xml: &str) -> Result<Zeroizing<String>, &'static str> {
     let doc = parse_own(xml)?;
     let root = doc.document_element().ok_or("it has no element")?;
     let subtree = NodeSet::tree_without_comments(root, &doc);
     let bytes = canonicalize_doc::<&str>(&doc, C14nMode::Inclusive, Some(&subtree), &[]).map_err(|_| "it has no canonical form")?;
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8")
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| "it is not UTF-8")
 }
 
 fn within_limits(xml: &str) -> Result<(), &'static str> {

@@ -80,7 +80,8 @@ impl fmt::Debug for ProxySettings {
     }
 }
 
-/// A pool of connections under one set of rules: verified certificates, no redirects, no referer, no replays. Cheap to clone.
+/// A pool of connections under one set of rules: HTTPS alone, verified certificates, no redirects, no referer, no replays. Cheap
+/// to clone.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
@@ -98,6 +99,7 @@ impl Transport {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
+                .https_only(true)
                 .http1_only()
                 .redirect(redirect::Policy::none())
                 .referer(false)
@@ -140,12 +142,16 @@ impl Transport {
     /// Sends once and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// See [`NetError`]; [`NetError::certainly_not_sent`] tells whether sending again is harmless.
+    /// See [`NetError`]; [`NetError::certainly_not_sent`] tells whether sending again is harmless. An address without TLS is
+    /// [`NetError::Settings`]: a login must never travel in clear.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, NetError> {
         let request = request
             .build()
             .map_err(|_| NetError::Settings("the service's address or the login cannot be used".to_owned()))?;
         let host = request.url().host_str().unwrap_or_default().to_owned();
+        if request.url().scheme() != "https" {
+            return Err(NetError::Settings(format!("{host}: the address does not begin with https://")));
+        }
         let client = if is_loopback(&host) { &self.direct } else { &self.client };
         let failed = |error: reqwest::Error| NetError::from_reqwest(&error, &host);
 

@@ -4,7 +4,7 @@
 
 use std::{process::Command, sync::Arc, time::Duration};
 
-use econnector_base::{Explain, Secret};
+use econnector_base::{Explain, Fault, Secret};
 use econnector_net::{
     AnchorsError, ClientIdentity, NetError, P12Error, ProxySettings, TlsReason, Transport, TransportOptions, read_anchors,
 };
@@ -383,6 +383,32 @@ async fn a_proxy_is_used_believed_in_nothing_and_bypassed_for_loopback() {
             .status,
         200
     );
+}
+
+#[tokio::test]
+async fn nothing_travels_in_clear() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let proxied = TransportOptions {
+        proxy: Some(ProxySettings::Through {
+            url: url.clone(),
+            credentials: None,
+            bypass: String::new(),
+        }),
+        ..trusting(&Ca::new("CA"))
+    };
+    for (options, url) in [(trusting(&Ca::new("CA")), url.as_str()), (proxied, "http://kms.invalid/")] {
+        let transport = Transport::new(&options).unwrap();
+        let request = || transport.client().post(url).bearer_auth("fictitious.access.token");
+        let error = transport.send(request()).await.err().unwrap();
+        assert_eq!((error.code(), error.fault()), ("net-settings", Fault::You));
+        assert!(error.to_string().contains("https://"), "{error}");
+        assert!(error.certainly_not_sent());
+        // Whoever goes past `send` gets no further.
+        assert!(request().send().await.unwrap_err().is_builder());
+    }
+    let called = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
+    assert!(called.is_err(), "somebody was called");
 }
 
 /// Lets every tunnel through to `target`, when the caller has named itself; refuses otherwise.

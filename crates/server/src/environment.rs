@@ -29,6 +29,7 @@ impl ServerSettings {
                 environment: reader.environment(),
                 anchors: reader.optional("ECONNECTOR_CA_FILE").map(PathBuf::from),
                 only_these_anchors: reader.parsed("ECONNECTOR_CA_FILE_ONLY", Some("false"), false),
+                timeout_seconds: None,
                 journal: None,
                 aes: AesPart {
                     issuer: reader.url("ECONNECTOR_ISSUER"),

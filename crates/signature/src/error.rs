@@ -64,7 +64,7 @@ pub enum SignatureError {
     /// The timestamp answers another question (its nonce is not ours): an old answer played again.
     #[error("the timestamp answers another request")]
     TimestampOtherRequest,
-    /// The timestamp cannot be read, or its signature does not fit.
+    /// The timestamp cannot be read, its signature does not fit, or its time is more than 5 minutes from this computer's.
     #[error("the timestamp cannot be used: {0}")]
     TimestampWrong(&'static str),
     /// The timestamp authority's certificate does not lead to the trust store, has expired or is not made for timestamps.

@@ -1,11 +1,11 @@
 //! The KMS' wire. Paths and purpose are public, the bodies are our reading of them (docs/wire.md); this file is the only place
 //! that knows them.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use econnector_base::{AuthorityWords, Ids, RandomIds, Secret};
+use econnector_base::{AuthorityWords, Ids, Secret};
 use econnector_net::{
     Answer, Transport,
     reqwest::header::{CONTENT_TYPE, HeaderMap},
@@ -30,13 +30,14 @@ pub struct KmsSettings {
 pub struct Kms {
     settings: KmsSettings,
     transport: Transport,
+    ids: Arc<dyn Ids>,
 }
 
 impl Kms {
-    /// Nothing is sent yet.
+    /// Nothing is sent yet. `ids` number the calls (`X-Correlation-Id`).
     #[must_use]
-    pub const fn new(settings: KmsSettings, transport: Transport) -> Self {
-        Self { settings, transport }
+    pub const fn new(settings: KmsSettings, transport: Transport, ids: Arc<dyn Ids>) -> Self {
+        Self { settings, transport, ids }
     }
 
     async fn ask<Q: Serialize + Sync>(
@@ -64,7 +65,7 @@ impl Kms {
         token: Option<&Secret>,
         question: &Q,
     ) -> Result<(Answer, Option<String>), SignatureError> {
-        let ours = RandomIds.next().to_string();
+        let ours = self.ids.next().to_string();
         let body = serde_json::to_vec(question).map_err(|_| SignatureError::Encoding)?;
         let mut request = self.transport.client().post(url).header(CONTENT_TYPE, "application/json");
         request = request.header(CORRELATION_ID, &ours).body(body);

@@ -12,6 +12,7 @@ use lopdf::{
 };
 use ring::digest;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
+use zeroize::Zeroizing;
 
 use crate::{PdfProblem, SignatureError};
 
@@ -44,7 +45,7 @@ pub(crate) const MAX_PDF: usize = 64 * 1024 * 1024;
 
 /// A document with an empty place for its signature.
 pub(crate) struct Prepared {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     /// The place, angle brackets included.
     gap: Range<usize>,
 }
@@ -75,7 +76,7 @@ impl Prepared {
             .filter(|id| *id < 8_000_000)
             .ok_or(PdfProblem::Damaged)?;
         let (signature_id, widget_id, appearance_id) = ((first, 0), (first + 1, 0), (first + 2, 0));
-        let mut update = Update::after(pdf);
+        let mut update = Update::after(pdf, 2 * room);
 
         let (signature, gap) = signature_dictionary(field, signer_name, at, room);
         let body = update.put(signature_id, &signature);
@@ -105,7 +106,7 @@ impl Prepared {
     }
 
     /// Puts the signature in its place.
-    pub(crate) fn fill(mut self, cms: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    pub(crate) fn fill(mut self, cms: &[u8]) -> Result<Zeroizing<Vec<u8>>, SignatureError> {
         let place = self.bytes.get_mut(self.gap.start + 1..self.gap.end - 1).unwrap_or_default();
         if cms.len() * 2 > place.len() {
             return Err(SignatureError::TooLarge);
@@ -342,14 +343,17 @@ fn catalog_with(document: &Document, catalog: &Dictionary, widget: ObjectId) -> 
 
 /// New versions of objects, written behind the document in the way the document itself lists its objects.
 struct Update {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     places: BTreeMap<u32, (usize, u16)>,
     id: digest::Digest,
 }
 
 impl Update {
-    fn after(pdf: &[u8]) -> Self {
-        let mut bytes = pdf.to_vec();
+    /// `room` is about how much will be written.
+    fn after(pdf: &[u8], room: usize) -> Self {
+        // A buffer that grows leaves copies behind, which nobody wipes.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(pdf.len() + room + 16 * 1024));
+        bytes.extend_from_slice(pdf);
         if bytes.last() != Some(&b'\n') {
             bytes.push(b'\n');
         }
@@ -374,7 +378,7 @@ impl Update {
         start
     }
 
-    fn finish(mut self, document: &Document, next_id: u32) -> Vec<u8> {
+    fn finish(mut self, document: &Document, next_id: u32) -> Zeroizing<Vec<u8>> {
         let start = self.bytes.len();
         let mut trailer = dictionary! { "Prev" => i64::try_from(document.xref_start).unwrap_or_default() };
         for key in ["Root", "Info"] {

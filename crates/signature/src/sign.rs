@@ -1,6 +1,7 @@
 use der::{Encode as _, asn1::UintRef};
 use econnector_base::Secret;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use crate::{
     Algorithm, FieldOptions, SignatureError, Signer, TrustStore,
@@ -20,8 +21,8 @@ pub struct Expected<'a> {
 /// A signed document, every part of which was checked.
 #[derive(Clone)]
 pub struct SignedPdf {
-    /// The PDF. Must not be touched any more.
-    pub bytes: Vec<u8>,
+    /// The PDF. Must not be touched any more; wiped when dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
     /// The physician's name in the certificate.
     pub signer_name: String,
     /// The certificate's serial number, in hexadecimal.
@@ -47,7 +48,8 @@ pub async fn sign_pdf(
     // Who would sign comes first: the certificate is part of what is signed, and of the room that is kept.
     let offered = signer.certificate(token).await?;
     let certificate = Certificate::from_der(offered.der).ok_or(SignatureError::garbage("the certificate is not X.509 in DER"))?;
-    let chain = believed(&certificate, &offered.chain, expected, trust, at)?;
+    let chain = believed(&certificate, &offered.chain, trust, at)?;
+    check_holder(&certificate, expected)?;
     let algorithm = certificate.algorithm().ok_or(SignatureError::SignerUnfit)?;
     let signer_name = certificate.common_name().unwrap_or_default();
 
@@ -63,6 +65,8 @@ pub async fn sign_pdf(
     let query = Query::new(&signature)?;
     let answer = signer.timestamp(token, &query.der).await?;
     let stamp = timestamp::accept(&answer, &query, &signature, trust, at)?;
+    // Whoever verifies the document asks who the signer was at the time it bears, not at ours.
+    believed(&certificate, &offered.chain, trust, stamp.time)?;
 
     let cms = envelope::seal(&certificate, &chain, attributes, algorithm, &signature, &stamp.token)?;
     Ok(SignedPdf {
@@ -73,27 +77,30 @@ pub async fn sign_pdf(
     })
 }
 
-/// The certificates above the signer's, when it is the expected physician's and believed now.
+/// The certificates above the signer's, when it is believed at `at`.
 fn believed(
     certificate: &Certificate,
     offered: &[Vec<u8>],
-    expected: &Expected<'_>,
     trust: &TrustStore,
     at: OffsetDateTime,
 ) -> Result<Vec<Vec<u8>>, SignatureError> {
-    let chain = trust.path(certificate, offered, at).map_err(|error| match error {
+    trust.path(certificate, offered, at).map_err(|error| match error {
         webpki::Error::CertExpired { .. } => SignatureError::SignerExpired,
         webpki::Error::CertNotValidYet { .. } => SignatureError::SignerNotYetValid,
         webpki::Error::CaUsedAsEndEntity => SignatureError::SignerUnfit,
         _ => SignatureError::SignerUntrusted,
-    })?;
+    })
+}
+
+/// The certificate may sign documents and is the expected physician's.
+fn check_holder(certificate: &Certificate, expected: &Expected<'_>) -> Result<(), SignatureError> {
     if !certificate.may_sign_documents() {
         return Err(SignatureError::SignerUnfit);
     }
     if certificate.subject_serial_number().as_deref() != Some(expected.ehealth_id) {
         return Err(SignatureError::OtherPhysician);
     }
-    Ok(chain)
+    Ok(())
 }
 
 /// The signature as a CMS wants it, when it is this certificate's signature of `message`.

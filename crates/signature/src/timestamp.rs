@@ -9,7 +9,7 @@ use ring::{
     digest,
     rand::{SecureRandom as _, SystemRandom},
 };
-use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
+use time::{Duration, OffsetDateTime, PrimitiveDateTime, macros::format_description};
 use x509_cert::spki::AlgorithmIdentifier;
 use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion};
 
@@ -61,7 +61,7 @@ pub(crate) struct Stamp {
     pub(crate) time: OffsetDateTime,
 }
 
-/// Takes the token out of the authority's answer and checks everything about it.
+/// Takes the token out of the authority's answer and checks everything about it. `at` is now.
 pub(crate) fn accept(
     answer: &[u8],
     query: &Query,
@@ -90,6 +90,9 @@ pub(crate) fn accept(
     if nonce.as_deref() != Some(query.nonce.as_slice()) {
         return Err(SignatureError::TimestampOtherRequest);
     }
+    if (time - at).abs() > CLOCKS_APART {
+        return Err(SignatureError::TimestampWrong("its time is far from this computer's"));
+    }
     Ok(Stamp { token, time })
 }
 
@@ -104,6 +107,9 @@ pub(crate) fn proven_time(
 }
 
 const GRANTED_WITH_MODS: u8 = 1;
+
+/// How far the authority's clock and ours may differ while it answers a question of this minute.
+const CLOCKS_APART: Duration = Duration::minutes(5);
 
 fn judge(
     token: &[u8],

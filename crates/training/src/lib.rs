@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use econnector_assembly::{AesPart, KmsPart, MySecuPart, Settings};
-use econnector_base::Secret;
+use econnector_base::{Explain, Fault, Secret};
 use econnector_forms::Environment;
 use econnector_sandbox::{Sandbox, SandboxError, SandboxOptions};
 
@@ -20,6 +20,19 @@ pub enum TrainingError {
     /// The stand-ins name an address that is none.
     #[error("training: {0}")]
     Url(#[from] url::ParseError),
+}
+
+impl Explain for TrainingError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Sandbox(error) => error.code(),
+            Self::Folder(_) | Self::Url(_) => "sandbox-files",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Us
+    }
 }
 
 /// The stand-ins, running.
@@ -66,6 +79,7 @@ impl Training {
             anchors: Some(ready.ca_pem.clone()),
             only_these_anchors: true,
             journal,
+            timeout_seconds: None,
             aes: AesPart {
                 issuer: url::Url::parse(&ready.issuer)?,
                 client_id: ready.desktop_client_id.clone(),

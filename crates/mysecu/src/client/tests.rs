@@ -10,7 +10,7 @@ use econnector_net::TlsReason;
 use super::*;
 use crate::{
     JwtOnBehalfOf,
-    testing::{CountedIds, NOW, PKI, answer, fault, response_info, space},
+    testing::{Authority, CountedIds, NOW, PKI, answer, fault, response_info, space},
 };
 
 const RECEIPT: &str = "<r:recu xmlns:r=\"urn:r\">reçu</r:recu>";
@@ -26,18 +26,21 @@ struct Script {
 
 #[async_trait]
 impl Wire for Arc<Script> {
-    async fn post(&self, url: &str, action: &str, envelope: String) -> Result<Answer, NetError> {
+    async fn post(&self, url: &str, action: &str, envelope: Zeroizing<String>) -> Result<Answer, NetError> {
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         tokio::task::yield_now().await;
-        self.requests.lock().unwrap().push((url.to_owned(), action.to_owned(), envelope));
+        self.requests
+            .lock()
+            .unwrap()
+            .push((url.to_owned(), action.to_owned(), envelope.to_string()));
         let answer = self.answers.lock().unwrap().pop_front().expect("no further call");
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         answer
     }
 
     async fn get(&self, url: &str) -> Result<Answer, NetError> {
-        self.post(url, "GET", String::new()).await
+        self.post(url, "GET", Zeroizing::default()).await
     }
 }
 
@@ -348,9 +351,6 @@ async fn after_sending_only_a_clear_refusal_means_not_deposited() {
         (Err(NetError::Cut { host: host(), sent: true }), "mysecu-outcome-unknown", true),
         (Err(NetError::Timeout { host: host(), sent: true }), "mysecu-outcome-unknown", true),
         (Err(NetError::TooLarge { host: host() }), "mysecu-outcome-unknown", true),
-        (http(404, "<html/>"), "mysecu-status", false),
-        (http(500, fault("soapenv:Client", "modelUID", "")), "mysecu-fault", false),
-        (http(500, fault("soapenv:Server", "occupé", "")), "mysecu-fault", false),
         (Err(NetError::Cut { host: host(), sent: false }), "net-cut", false),
         (Err(NetError::Timeout { host: host(), sent: false }), "net-timeout", false),
         (Err(NetError::Resolve { host: host() }), "net-resolve", false),
@@ -368,6 +368,76 @@ async fn after_sending_only_a_clear_refusal_means_not_deposited() {
         assert_eq!((error.code(), error.maybe_deposited()), (code, maybe), "{error}");
         assert_eq!(scene.calls(), "TX");
     }
+}
+
+#[tokio::test]
+async fn a_fault_means_not_deposited_only_when_its_code_says_refused_before_processing() {
+    let renamed = fault("x:InvalidSecurity", "", "").replace("<faultcode>", &format!("<faultcode xmlns:x=\"{}\">", ns::WSSE));
+    let foreign = |code: &str| fault(code, "", "").replace("<soapenv:Fault>", "<soapenv:Fault xmlns:wsse=\"urn:f\" xmlns:x=\"urn:x\">");
+    let signed = |code: &str| {
+        let content = fault(code, "", "");
+        let (_, content) = content.split_once("<soapenv:Body>").unwrap();
+        answer(content.split_once("</soapenv:Body>").unwrap().0)
+    };
+    for (answer, code, maybe) in [
+        (http(500, fault("soapenv:Client", "modelUID", "")), "mysecu-fault", false),
+        (http(500, fault("soapenv:Client.Document", "schéma", "")), "mysecu-fault", false),
+        (http(500, fault("soapenv:VersionMismatch", "", "")), "mysecu-fault", false),
+        (http(500, fault("soapenv:MustUnderstand", "", "")), "mysecu-fault", false),
+        (http(500, fault("wsse:InvalidSecurity", "signature", "")), "mysecu-fault", false),
+        (http(500, fault("wsse:FailedAuthentication", "", "")), "mysecu-fault", false),
+        (http(500, fault("wsse:InvalidSecurityToken", "", "")), "mysecu-token-refused", false),
+        (http(500, renamed), "mysecu-fault", false),
+        (http(403, fault("soapenv:Client", "", "")), "mysecu-fault", false),
+        (http(200, signed("soapenv:Client")), "mysecu-fault", false),
+        (http(200, signed("soapenv:Server")), "mysecu-outcome-unknown", true),
+        (http(500, fault("soapenv:Server", "occupé", "")), "mysecu-outcome-unknown", true),
+        (http(403, fault("soapenv:Server", "occupé", "")), "mysecu-outcome-unknown", true),
+        (http(500, fault("soapenv:Clients", "", "")), "mysecu-outcome-unknown", true),
+        (http(500, fault("wst:RequestFailed", "", "")), "mysecu-outcome-unknown", true),
+        (http(500, fault("Client", "", "")), "mysecu-outcome-unknown", true),
+        (http(500, fault("undeclared:Client", "", "")), "mysecu-outcome-unknown", true),
+        (http(500, fault("", "", "")), "mysecu-outcome-unknown", true),
+        (http(500, foreign("x:Client")), "mysecu-outcome-unknown", true),
+        // Under a foreign name a token is not replaced, which would deposit again.
+        (http(500, foreign("wsse:InvalidSecurityToken")), "mysecu-outcome-unknown", true),
+    ] {
+        let scene = scene(vec![issued("t1"), answer]);
+        let error = scene.mysecu.exchange(&space(), &message()).await.err().unwrap();
+        assert_eq!((error.code(), error.maybe_deposited()), (code, maybe), "{error:?}");
+        assert_eq!(scene.calls(), "TX");
+    }
+}
+
+#[tokio::test]
+async fn a_status_means_not_deposited_only_when_it_says_refused() {
+    for status in [400, 401, 403, 404, 405, 413, 415] {
+        let scene = scene(vec![issued("t1"), http(status, "<html/>")]);
+        let error = scene.mysecu.exchange(&space(), &message()).await.err().unwrap();
+        assert_eq!((error.code(), error.maybe_deposited()), ("mysecu-status", false), "{status}");
+    }
+    for status in [302, 307, 408, 425, 429, 500, 502, 503, 504] {
+        let scene = scene(vec![issued("t1"), http(status, "<html/>")]);
+        let error = scene.mysecu.exchange(&space(), &message()).await.err().unwrap();
+        assert_eq!(
+            (error.code(), error.maybe_deposited()),
+            ("mysecu-outcome-unknown", true),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_quotes_the_fault() {
+    let scene = scene(vec![issued("t1"), http(500, fault("soapenv:Server", "Service indisponible", ""))]);
+    let error = scene.mysecu.exchange(&space(), &message()).await.err().unwrap();
+    assert_eq!((error.code(), error.fault()), ("mysecu-outcome-unknown", Fault::Authority));
+    let words = error.authority().unwrap();
+    assert_eq!(
+        (words.code.as_str(), words.message.as_str()),
+        ("soapenv:Server", "Service indisponible")
+    );
+    assert_eq!(error.correlation_id().as_deref(), Some("Id-fa17"));
 }
 
 #[tokio::test]
@@ -393,7 +463,7 @@ async fn an_unknown_outcome_keeps_the_correlation_id_and_whose_fault_it_is() {
 
 #[tokio::test]
 async fn a_message_that_cannot_be_sent_costs_no_call() {
-    let xml = message().xml;
+    let xml = message().xml.clone();
     for (model_uid, xml) in [
         ("", xml.as_str()),
         ("a b", &xml),
@@ -456,6 +526,15 @@ async fn a_token_is_forgotten_even_when_its_end_fails() {
     assert!(scene.mysecu.end(&space()).await.is_err());
     scene.mysecu.exchange(&space(), &message()).await.unwrap();
     assert_eq!(scene.calls(), "TXTTX");
+}
+
+#[test]
+fn what_ends_first_is_told() {
+    let mut scene = scene(vec![]);
+    assert_eq!(scene.mysecu.expires(), Some(NOW + Duration::days(1)), "the client certificate");
+    let soon = Authority::new("Soon", NOW - Duration::days(9), NOW + Duration::hours(3));
+    scene.mysecu.trust = AnswerTrust::new(vec![PKI.ca.der.clone(), soon.der]).unwrap();
+    assert_eq!(scene.mysecu.expires(), Some(NOW + Duration::hours(3)), "one of the anchors");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use bergshamra::{DsigContext, KeysManager, keys::loader::load_x509_cert_der};
 
 use super::*;
 use crate::{
-    Carried, JwtOnBehalfOf, TokenCarrier as _, sts,
+    JwtOnBehalfOf, TokenCarrier as _, sts,
     testing::{CountedIds, NOW, PKI, space},
 };
 
@@ -25,26 +25,18 @@ fn business(xml: &str) -> String {
         made_at: None,
         body: &body,
     };
-    PKI.signer().envelope(&request, &CountedIds::default()).unwrap()
+    PKI.signer().envelope(&request, &CountedIds::default()).unwrap().to_string()
 }
 
 fn trust() -> String {
-    let Carried { in_request, .. } = JwtOnBehalfOf.carry(&space().token);
-    let body = sts::issue(
-        &space(),
-        "https://mysecu.test/sync",
-        &Carried {
-            in_request,
-            in_header: String::new(),
-        },
-    );
+    let body = sts::issue(&space(), "https://mysecu.test/sync", &JwtOnBehalfOf.carry(&space().token));
     let request = Unsigned {
         namespaces: &sts::NAMESPACES,
         tokens: "",
         made_at: Some(NOW),
         body: &body,
     };
-    PKI.signer().envelope(&request, &CountedIds::default()).unwrap()
+    PKI.signer().envelope(&request, &CountedIds::default()).unwrap().to_string()
 }
 
 /// Documents that canonicalisation treats specially.

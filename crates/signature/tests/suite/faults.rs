@@ -61,6 +61,41 @@ async fn an_old_timestamp_is_not_taken_twice() {
 }
 
 #[tokio::test]
+async fn a_timestamp_bears_the_time_of_now() {
+    for minutes in [-30 * 24 * 60, -6, 6, 365 * 24 * 60] {
+        let moved = stamped_in(Duration::minutes(minutes), Authority::new());
+        let error = refusal(&moved, "timestamp-wrong", ALL).await;
+        assert!(error.to_string().contains("time is far"), "{error}");
+    }
+    for minutes in [-4, 4] {
+        let near = stamped_in(Duration::minutes(minutes), Authority::new());
+        let signed = sign(&pdf(Style::Classic), &near).await.unwrap();
+        assert_eq!(signed.timestamp, near.stamped_at.replace_nanosecond(0).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn the_signer_is_believed_at_the_stamped_time_too() {
+    let valid = |from: Duration, until: Duration| {
+        let mut params = physician(EHEALTH_ID);
+        (params.not_before, params.not_after) = (now() + from, now() + until);
+        Authority::with(&params, KeyPair::generate().unwrap(), &stamper())
+    };
+    let (minute, day) = (Duration::minutes(1), Duration::days(1));
+    let ends = stamped_in(minute * 3, valid(-day, minute));
+    refusal(&ends, "signer-expired", ALL).await;
+    let begins = stamped_in(-minute * 3, valid(-minute, day));
+    refusal(&begins, "signer-not-yet-valid", ALL).await;
+    let lasts = stamped_in(minute * 3, valid(-day, minute * 4));
+    sign(&pdf(Style::Classic), &lasts).await.unwrap();
+}
+
+fn stamped_in(ahead: Duration, mut authority: Authority) -> Authority {
+    authority.stamped_at = now() + ahead;
+    authority
+}
+
+#[tokio::test]
 async fn nobody_signs_for_somebody_else() {
     let authority = Authority::new();
     let error = sign_for(&pdf(Style::Classic), &authority, "9999999999").await.err();

@@ -45,7 +45,7 @@ async fn no_changed_byte_and_no_missing_end_goes_unnoticed() {
 async fn what_was_appended_is_not_signed() {
     let authority = Authority::new();
     let signed = sign(&pdf(Style::Classic), &authority).await.unwrap().bytes;
-    let mut update = IncrementalDocument::create_from(signed.clone(), Document::load_mem(&signed).unwrap());
+    let mut update = IncrementalDocument::create_from(signed.to_vec(), Document::load_mem(&signed).unwrap());
     let page = update.get_prev_documents().page_iter().next().unwrap();
     update.opt_clone_object_to_new_document(page).unwrap();
     update
@@ -179,7 +179,7 @@ async fn documents_that_cannot_be_signed_never_reach_the_service_for_a_signature
         (cut(), PdfProblem::Damaged),
         (endless(), PdfProblem::Xfa),
         (pageless(), PdfProblem::NoPage),
-        (signed, PdfProblem::AlreadySigned),
+        (signed.to_vec(), PdfProblem::AlreadySigned),
     ] {
         let authority = Authority::new();
         assert_eq!(sign(&bytes, &authority).await.err(), Some(SignatureError::Pdf(problem)));

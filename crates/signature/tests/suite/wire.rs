@@ -6,7 +6,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use econnector_base::{Explain, Fault, Secret};
+use econnector_base::{Explain, Fault, Ids, RandomIds, Secret};
 use econnector_net::{Transport, TransportOptions};
 use econnector_signature::{Expected, FieldOptions, Kms, KmsSettings, SignatureError, SignedPdf, Signer, sign_pdf, verify};
 use rcgen::KeyPair;
@@ -26,6 +26,15 @@ use crate::{
 };
 
 const TOKEN: &str = "fictitious.access.token";
+
+/// A correlation identifier that a test can foresee.
+struct Numbered;
+
+impl Ids for Numbered {
+    fn next(&self) -> uuid::Uuid {
+        uuid::Uuid::from_u128(0x5161)
+    }
+}
 
 /// How the service answers one of its paths, when not properly.
 #[derive(Clone)]
@@ -110,7 +119,7 @@ impl Service {
             sign_url: url("sign-data"),
             timestamp_url: url("sign-timestamp"),
         };
-        Kms::new(settings, transport.unwrap())
+        Kms::new(settings, transport.unwrap(), Arc::new(Numbered))
     }
 
     async fn sign(&self, kms: &Kms) -> Result<SignedPdf, SignatureError> {
@@ -180,6 +189,7 @@ async fn three_calls_make_a_signature() {
         assert!(head.starts_with("POST "));
         assert_eq!(header(head, "authorization").unwrap(), format!("Bearer {TOKEN}"));
         assert_eq!(header(head, "content-type").unwrap(), "application/json");
+        assert_eq!(header(head, "x-correlation-id").unwrap(), Numbered.next().to_string());
     }
     assert_eq!(seen[0].2, json!({}));
     assert_eq!(seen[1].2["algorithm"], "SHA256withECDSA");
@@ -266,6 +276,6 @@ async fn a_service_is_alive_when_it_asks_who_we_are() {
 fn settings_are_read_and_nothing_of_the_line_is_printed() {
     let settings: KmsSettings =
         serde_json::from_value(json!({ "get_certificate_url": "a", "sign_url": "b", "timestamp_url": "c" })).unwrap();
-    let kms = Kms::new(settings, Transport::new(&TransportOptions::default()).unwrap());
+    let kms = Kms::new(settings, Transport::new(&TransportOptions::default()).unwrap(), Arc::new(RandomIds));
     assert!(format!("{kms:?}").ends_with("timestamp_url: \"c\" }, .. }"));
 }
