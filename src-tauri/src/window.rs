@@ -35,7 +35,8 @@ fn open(app: &tauri::App) -> Result<(), tauri::Error> {
         .incognito(!asked_for_automation())
         .general_autofill_enabled(false)
         .devtools(false)
-        .on_navigation(|url| url.scheme() == "tauri" || (cfg!(windows) && url.host_str() == Some("tauri.localhost")))
+        // Saving a volet is a navigation to a blob of the page's own, which becomes a download.
+        .on_navigation(|url| matches!(url.scheme(), "tauri" | "blob") || (cfg!(windows) && url.host_str() == Some("tauri.localhost")))
         .on_new_window(|url, _| {
             use econnector_identity::Browser as _;
             SystemBrowser.open(url.as_str());
