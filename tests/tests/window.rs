@@ -36,7 +36,7 @@ async fn a_physician_logs_in_types_sends_and_holds_the_receipt_and_leaves_no_tra
     window
         .wait_until("document.querySelector('.preview img, img[alt]')?.complete")
         .await;
-    window.picture("03-form-fr").await;
+    picture_of_now(&window, "03-form-fr").await;
 
     switch_language(&window, "de").await;
     let kept = window
@@ -45,7 +45,7 @@ async fn a_physician_logs_in_types_sends_and_holds_the_receipt_and_leaves_no_tra
         .await
         .unwrap();
     assert_eq!(kept, NAME, "a change of language keeps what was typed");
-    window.picture("04-form-de").await;
+    picture_of_now(&window, "04-form-de").await;
     switch_language(&window, "fr").await;
 
     window.control(char::from(Key::Enter)).await;
@@ -73,11 +73,12 @@ async fn a_physician_logs_in_types_sends_and_holds_the_receipt_and_leaves_no_tra
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_leaves_the_form_as_typed_and_the_same_key_sends_it_once() {
-    let window = Window::open(1920, 1080).await;
+    let window = Window::open(1440, 900).await;
     log_in(&window).await;
     window.press(Key::F2).await;
     window.wait_until("document.activeElement?.id === 'field-matricule'").await;
     fill(&window).await;
+    picture_of_now(&window, "11-form-large-fr").await;
 
     switch_on(
         &window,
@@ -223,6 +224,12 @@ async fn the_program_as_shipped_leaves_no_trace_either() {
         traces_of(home.path(), &[name, "Zebulonia", MATRICULE, DIAGNOSIS]),
         Vec::<PathBuf>::new()
     );
+}
+
+/// A picture for people: it waits for the page beside the form, which no assertion here needs.
+async fn picture_of_now(window: &Window, name: &str) {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    window.picture(name).await;
 }
 
 /// The login button by keyboard; the system browser's part by HTTP.

@@ -11,7 +11,7 @@ use time::Date;
 use time::macros::date;
 use uuid::Uuid;
 
-const TODAY: Date = date!(2026 - 11 - 23);
+const TODAY: Date = date!(2026 - 10 - 26);
 
 fn pack() -> &'static Pack {
     static PACK: OnceLock<Pack> = OnceLock::new();

@@ -62,7 +62,7 @@ fn a_form_nobody_knows_is_checked_rendered_and_sent() {
     assert_eq!(message.model_uid, "GLASSES-V1");
     assert_eq!(
         message.xml.trim_end(),
-        "<g:sale xmlns:g=\"urn:glasses\" day=\"2026-10-24\"><id>00000000-0000-0000-0000-000000000000</id>\
+        "<g:sale xmlns:g=\"urn:glasses\" day=\"2026-11-21\"><id>00000000-0000-0000-0000-000000000000</id>\
          <who>1988123048083</who><wood>chêne &lt;&amp;&gt;</wood><tinted>true</tinted><pdf>JVBERg==</pdf></g:sale>"
     );
 
@@ -70,7 +70,7 @@ fn a_form_nobody_knows_is_checked_rendered_and_sent() {
     assert!(!page.values.contains_key("wearer"));
     assert_eq!(page.derived["adult"], json!(true));
     assert_eq!(page.labels["frame"], json!("Bois"));
-    assert_eq!(page.datamatrix.as_deref(), Some("G2026-10-24"));
+    assert_eq!(page.datamatrix.as_deref(), Some("G2026-11-21"));
 
     let answer = "<done xmlns='urn:glasses'><yours>a</yours><id>b</id></done>";
     assert_eq!(pack.read_answer(answer).unwrap().reference.as_deref(), Some("b"));
@@ -82,7 +82,7 @@ fn definition_defaults_and_schema() {
     let pack = glasses();
     let definition = serde_json::to_value(pack.definition(Lang::De, CONTEXT.today)).unwrap();
     assert_eq!(definition["title"], "Brille");
-    assert_eq!(definition["defaults"], json!({"sold_on": "2026-10-24"}));
+    assert_eq!(definition["defaults"], json!({"sold_on": "2026-11-21"}));
     let fields = definition["sections"][0]["fields"].as_array().unwrap();
     assert_eq!(fields[2]["options"][1], json!({"value": "wood", "label": "Bois"}));
     assert_eq!(fields[3]["shown_when"], json!({"field": "frame", "any_of": ["wood"]}));
@@ -103,7 +103,7 @@ fn everything_wrong_is_found_at_once() {
     let pack = glasses();
     let typed = values(json!({
         "wearer": 1988123048083_u64,
-        "sold_on": "24.10.2026",
+        "sold_on": "21.11.2026",
         "frame": "stone",
         "lens": "Z9",
         "tinted": "perhaps",
@@ -136,7 +136,7 @@ fn everything_wrong_is_found_at_once() {
 #[test]
 fn a_field_is_asked_for_only_when_it_is_shown() {
     let pack = glasses();
-    let mut typed = values(json!({"wearer": "1988 12 30 480 83", "sold_on": "2026-10-24", "frame": "wood", "optician": "80000001"}));
+    let mut typed = values(json!({"wearer": "1988 12 30 480 83", "sold_on": "2026-11-21", "frame": "wood", "optician": "80000001"}));
     let missing = pack.check(&typed, &CONTEXT);
     assert_eq!(missing.findings.len(), 1);
     assert_eq!(
@@ -158,12 +158,12 @@ fn a_field_is_asked_for_only_when_it_is_shown() {
 #[test]
 fn rules_stop_the_form_and_facts_speak() {
     let pack = glasses();
-    let typed = json!({"wearer": "1988123048083", "sold_on": "2026-10-24", "frame": "metal", "tinted": true, "optician": "80000001"});
+    let typed = json!({"wearer": "1988123048083", "sold_on": "2026-11-21", "frame": "metal", "tinted": true, "optician": "80000001"});
     let outcome = pack.check(&values(typed), &CONTEXT);
     assert!(outcome.checked.is_none());
     assert_eq!(pack.describe(&outcome.findings[0], Lang::En), "Metal: no tint.");
     let facts: Vec<String> = outcome.facts.iter().map(|f| pack.describe_fact(f, Lang::Fr)).collect();
-    assert_eq!(facts, ["né(e) le 30.12.1988 · 37 ans", "Prêtes le 31.10.2026"]);
+    assert_eq!(facts, ["né(e) le 30.12.1988 · 37 ans", "Prêtes le 28.11.2026"]);
 }
 
 #[test]
