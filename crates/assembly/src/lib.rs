@@ -44,7 +44,7 @@ pub enum AssemblyError {
     ClientCertificate(#[from] P12Error),
     /// mySecu's settings cannot be used.
     #[error("mysecu: {0}")]
-    MySecu(#[from] MySecuError),
+    MySecu(Box<MySecuError>),
     /// What mySecu's answers must chain to cannot be used.
     #[error("mysecu.answer_anchors: {0}")]
     AnswerTrust(#[from] TrustError),
@@ -62,13 +62,19 @@ pub enum AssemblyError {
     Journal(#[from] JournalError),
 }
 
+impl From<MySecuError> for AssemblyError {
+    fn from(error: MySecuError) -> Self {
+        Self::MySecu(Box::new(error))
+    }
+}
+
 impl AssemblyError {
     fn inner(&self) -> Option<&dyn Explain> {
         Some(match self {
             Self::File { .. } => return None,
             Self::Anchors { error, .. } => error,
             Self::ClientCertificate(error) => error,
-            Self::MySecu(error) => error,
+            Self::MySecu(error) => error.as_ref(),
             Self::AnswerTrust(error) => error,
             Self::Aes(error) => error,
             Self::Network(error) => error,

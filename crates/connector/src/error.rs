@@ -78,7 +78,7 @@ pub enum Error {
     Signature(#[from] SignatureError),
     /// The deposit failed.
     #[error(transparent)]
-    Deposit(#[from] MySecuError),
+    Deposit(Box<MySecuError>),
     /// Nobody is logged in, or not well enough.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -117,6 +117,12 @@ pub enum RequestError {
     NoSessionHere,
 }
 
+impl From<MySecuError> for Error {
+    fn from(error: MySecuError) -> Self {
+        Self::Deposit(Box::new(error))
+    }
+}
+
 impl Error {
     fn inner(&self) -> Option<&dyn Explain> {
         match self {
@@ -124,7 +130,7 @@ impl Error {
             Self::Pack(error) => Some(error),
             Self::Documents(error) => Some(error),
             Self::Signature(error) => Some(error),
-            Self::Deposit(error) => Some(error),
+            Self::Deposit(error) => Some(error.as_ref()),
             Self::Identity(error) => Some(error),
             Self::Journal(error) => Some(error),
             _ => None,

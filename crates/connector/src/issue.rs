@@ -446,8 +446,10 @@ impl Run<'_> {
         };
         // What is handed over names the deposit. If that cannot be set any more, the pages of before say all that matters.
         if let Ok((_, with_reference)) = self.set(checked, Some(reference.clone())).await {
-            for (leaf, new) in leaves.iter_mut().zip(with_reference).filter(|(leaf, _)| !leaf.signed) {
-                *leaf = new;
+            for new in with_reference {
+                if let Some(leaf) = leaves.iter_mut().find(|leaf| leaf.name == new.name) {
+                    *leaf = new;
+                }
             }
         }
         let remote = *self.remote.lock().unwrap_or_else(PoisonError::into_inner);
@@ -464,7 +466,7 @@ impl Run<'_> {
         Ok((receipt, leaves))
     }
 
-    /// Sets every volet, beside the threads that answer others.
+    /// Sets every volet, or with the deposit's reference those that were not signed; beside the threads that answer others.
     async fn set(&self, checked: Checked, reference: Option<String>) -> Result<(Checked, Vec<Leaf>), Error> {
         let (connector, kind) = (Arc::clone(self.connector), self.pack.kind().to_owned());
         let facts = DocumentFacts {
@@ -474,7 +476,7 @@ impl Run<'_> {
         tokio::task::spawn_blocking(move || {
             let pack = connector.pack(&kind)?;
             let mut leaves = Vec::new();
-            for volet in pack.volets() {
+            for volet in pack.volets().iter().filter(|volet| !volet.signed || facts.reference.is_none()) {
                 let document = connector.typesetter.render(pack, &volet.name, Content::Checked(&checked), &facts)?;
                 leaves.push(Leaf {
                     name: volet.name.clone(),
