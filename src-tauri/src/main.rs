@@ -12,7 +12,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     econnector_base::quiet_panics();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ECONNECTOR_LOG").unwrap_or_else(|_| "warn,econnector=info".into());
+    // A level for our own crates and no more: others' crates may dump headers and bodies when they are asked to talk.
+    let level = std::env::var("ECONNECTOR_LOG")
+        .ok()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(tracing::Level::INFO);
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,econnector={level}"));
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
