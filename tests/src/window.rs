@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -61,6 +62,7 @@ impl Surroundings {
             .env("XDG_STATE_HOME", home.join("state"))
             .env("PATH", path)
             .env_remove("WAYLAND_DISPLAY")
+            .process_group(0)
             .stdout(File::create(home.join("state/program.out")).unwrap())
             .stderr(File::create(home.join("state/program.log")).unwrap());
         command
@@ -313,8 +315,12 @@ impl Drop for Desk {
     }
 }
 
+/// Ends a program and whatever it started: a session bus does not take its driver along.
 fn stop(child: &mut Child) {
-    let _ = child.kill();
+    let _ = Command::new("kill")
+        .args(["-KILL", "--", &format!("-{}", child.id())])
+        .stderr(Stdio::null())
+        .status();
     let _ = child.wait();
 }
 
@@ -351,6 +357,7 @@ fn open_screen(width: u32, height: u32) -> (Child, String) {
             "-nolisten",
             "tcp",
         ])
+        .process_group(0)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
