@@ -6,5 +6,5 @@ mod stage;
 mod window;
 
 pub use judges::{judge, judge_fails, python, venv_program};
-pub use stage::{Answer, Stage, log_in_by_http, project_file, sick_note, today_plus};
+pub use stage::{Answer, Stage, browser, log_in_by_http, project_file, sick_note, today_plus};
 pub use window::{Desk, Window};

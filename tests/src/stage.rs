@@ -279,7 +279,11 @@ fn hidden_fields(html: &str) -> Vec<(String, String)> {
 }
 
 /// A browser that trusts this CA and no other; without one it cannot speak TLS to anybody.
-fn browser(ca_pem: Option<&[u8]>) -> reqwest::Client {
+///
+/// # Panics
+/// When the CA cannot be read.
+#[must_use]
+pub fn browser(ca_pem: Option<&[u8]>) -> reqwest::Client {
     // Another part of the process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificates = ca_pem

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use econnector_tests::project_file;
+use econnector_tests::{browser, project_file};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -39,10 +39,7 @@ impl Running {
             assert!(Instant::now() < until, "not ready");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let ca = std::fs::read(ready["ca_pem"].as_str().unwrap()).unwrap();
-        let anchors = reqwest::Certificate::from_pem_bundle(&ca).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only(anchors).no_proxy().build().unwrap();
+        let client = browser(Some(&std::fs::read(ready["ca_pem"].as_str().unwrap()).unwrap()));
         Self {
             child,
             ready,
@@ -200,7 +197,7 @@ async fn the_door_is_closed_to_strangers_and_open_to_monitoring() {
     let huge = journal("x".repeat(100_000)).await;
     assert!(huge.is_err() || huge.is_ok_and(|answer| answer.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     // Whoever does not know the CA is refused by its own check; plain HTTP gets no answer of ours.
-    let stranger = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    let stranger = browser(None);
     assert!(stranger.get(running.url("/econnector/status")).send().await.is_err());
     assert!(
         stranger

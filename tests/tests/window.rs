@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use econnector_tests::{Desk, Window, log_in_by_http};
+use econnector_tests::{Desk, Window, browser, log_in_by_http};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
@@ -308,7 +308,7 @@ async fn recorded(window: &Window, path: &str) -> Vec<Value> {
 }
 
 async fn recorded_at(control: &str, path: &str) -> Vec<Value> {
-    let answer: Value = reqwest_client()
+    let answer: Value = browser(None)
         .get(format!("{control}{path}"))
         .send()
         .await
@@ -320,18 +320,13 @@ async fn recorded_at(control: &str, path: &str) -> Vec<Value> {
 }
 
 async fn switch_on(window: &Window, fault: Value) {
-    let answer = reqwest_client()
+    let answer = browser(None)
         .post(format!("{}/faults", control(window)))
         .json(&fault)
         .send()
         .await
         .unwrap();
     assert!(answer.status().is_success(), "{fault}");
-}
-
-fn reqwest_client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }
 
 /// The volets that were saved below a home.

@@ -19,7 +19,12 @@ pub(crate) struct ServerSettings {
 impl ServerSettings {
     /// Reads every variable before complaining, so that one start names everything wrong.
     pub(crate) fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
-        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let unset = Url::parse("https://unset.invalid/").map_err(|error| vec![error.to_string()])?;
+        let mut reader = Reader {
+            lookup,
+            unset,
+            wrong: Vec::new(),
+        };
         let settings = Self {
             bind: reader.parsed("SERVER_ADDRESS", Some("0.0.0.0"), Ipv4Addr::UNSPECIFIED.into()),
             port: reader.parsed("SERVER_PORT", Some("8443"), 8443),
@@ -61,6 +66,8 @@ impl ServerSettings {
 
 struct Reader<F> {
     lookup: F,
+    /// Stands in for a wrong address until everything wrong has been named; never used.
+    unset: Url,
     wrong: Vec<String>,
 }
 
@@ -77,16 +84,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn url(&mut self, name: &str) -> Url {
-        let fallback = || Url::parse("https://unset.invalid/");
         let value = self.text(name);
         match Url::parse(&value) {
-            Ok(url) if url.scheme() == "https" => url,
-            _ if value.is_empty() => fallback().unwrap_or_else(|_| unreachable!("a constant URL")),
-            _ => {
-                self.wrong.push(format!("{name} is not an https URL"));
-                fallback().unwrap_or_else(|_| unreachable!("a constant URL"))
-            }
+            Ok(url) if url.scheme() == "https" => return url,
+            // Already said: it is not set.
+            _ if value.is_empty() => {}
+            _ => self.wrong.push(format!("{name} is not an https URL")),
         }
+        self.unset.clone()
     }
 
     fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: Option<&str>, fallback: T) -> T {
