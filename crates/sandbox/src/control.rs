@@ -36,6 +36,22 @@ pub(crate) struct Exchange {
     pub(crate) correlation_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<String>,
+    #[serde(flatten)]
+    pub(crate) links: Links,
+}
+
+/// UUIDs of the documents an accepted request ties together.
+#[derive(Clone, Default, Serialize)]
+pub(crate) struct Links {
+    /// A cancellation: of which document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cancels: Option<String>,
+    /// A cancellation: the document that takes the cancelled one's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced_by: Option<String>,
+    /// A deposit: the cancelled document in whose place it comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<String>,
 }
 
 /// What happened since start or the last reset, oldest first.
@@ -118,7 +134,7 @@ async fn clear_faults(State(shared): State<Arc<Shared>>) -> StatusCode {
 async fn reset(State(shared): State<Arc<Shared>>) -> StatusCode {
     shared.faults.clear();
     shared.records.clear();
-    shared.deposits.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    shared.register.lock().unwrap_or_else(PoisonError::into_inner).clear();
     StatusCode::NO_CONTENT
 }
 

@@ -14,7 +14,6 @@ mod serve;
 mod xml;
 
 use std::{
-    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -29,6 +28,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use control::Records;
 use faults::Faults;
 use jwt::TokenKey;
+use mysecu::{Register, Rules};
 use people::{DESKTOP_CLIENT, HOSPITAL_CLIENT, HOSPITAL_SECRET, Person};
 use pki::{Identity, Pki};
 use serve::{Door, Serving};
@@ -41,7 +41,7 @@ const READY_PHYSICIAN: &str = "1900000001";
 /// How a sandbox is started.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {
-    /// Where certificates and the client's p12 are written. Made if absent, readable by its owner only; the files go when the sandbox stops.
+    /// Where certificates, the client's p12 and the schemas are written. Made if absent, readable by its owner only; the files go when the sandbox stops.
     pub dir: PathBuf,
     /// Life of an access token, in seconds.
     pub access_ttl: u64,
@@ -164,6 +164,10 @@ impl Sandbox {
             issuer: issuer.clone(),
         };
 
+        for (name, schema) in mysecu::SCHEMA_FILES {
+            files.write(name, schema)?;
+        }
+        let rules = Rules::read(&options.dir)?;
         let tls = server_config(&pki, false)?;
         let tls_with_client = server_config(&pki, true)?;
         let shared = Arc::new(Shared {
@@ -175,14 +179,14 @@ impl Sandbox {
             refresh_ttl: options.refresh_ttl,
             faults: Arc::default(),
             records: Records::default(),
-            deposits: Mutex::default(),
+            register: Mutex::default(),
         });
         let realm = aes::service(shared.clone(), format!("{login_base}/protocol/openid-connect/auth"));
         let control_port = control.port;
         let mut doors = vec![
             aes.serve(Some(tls.clone()), aes::router(realm.clone())),
             kms.serve(Some(tls), kms::router(shared.clone())),
-            mysecu.serve(Some(tls_with_client), mysecu::router(shared.clone())),
+            mysecu.serve(Some(tls_with_client), mysecu::router(shared.clone(), rules)),
             control.serve(None, control::router(shared.clone(), ready.clone(), control_port)),
         ];
         if let Some(door) = login {
@@ -266,6 +270,14 @@ pub enum SandboxError {
     /// The PKCS#12 file could not be made.
     #[error("PKCS#12: {0}")]
     Pkcs12(#[from] p12_keystore::error::Error),
+    /// A schema or table the sandbox carries could not be read.
+    #[error("{file}: {why}")]
+    Data {
+        /// Which one.
+        file: &'static str,
+        /// What its reader says.
+        why: String,
+    },
     /// TLS could not be set up.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -302,8 +314,8 @@ struct Shared {
     refresh_ttl: u64,
     faults: Arc<Faults>,
     records: Records,
-    /// UUID of an accepted document → mySecu's reference.
-    deposits: Mutex<HashMap<String, String>>,
+    /// What mySecu was given to keep.
+    register: Mutex<Register>,
 }
 
 /// Searching an RSA key takes a moment: have the one most likely needed before the first signature.

@@ -3,21 +3,13 @@
 
 mod support;
 
-use std::path::Path;
-
 use econnector_sandbox::Ready;
 use reqwest::StatusCode;
 use serde_json::json;
 use support::{
-    Practice, access_token, between, cancel, client, control, deposit, fault, fault_code, fresh_ecit, issue, once, practice, run, sandbox,
-    template,
+    ECIT_DEPOSIT as MODEL, access_token, between, cancel, client, control, deposit, fault, fault_code, fresh_ecit, issue, once, run,
+    sandbox, template, weber,
 };
-
-const MODEL: &str = "2026_ECIT_DEPOT-V1";
-
-fn weber(ready: &Ready) -> Practice {
-    practice(ready, &ready.client_p12)
-}
 
 /// xmlsec1's verdict on an answer.
 fn is_signed_by_mysecu(ready: &Ready, answer: &str) -> (bool, String) {
@@ -160,7 +152,7 @@ async fn the_security_token_must_be_its_own_and_verbatim() {
     let mut sandbox = sandbox().await;
     let other = sandbox.issue_client("cabinet-90000102").await.unwrap();
     let ready = sandbox.ready();
-    let (practice, other) = (weber(ready), support::practice(ready, Path::new(&other)));
+    let (practice, other) = (weber(ready), support::practice(ready, &other));
     let bst = practice.bst(ready).await;
     let body = deposit(MODEL, &fresh_ecit());
     let refused = ("wsse:InvalidSecurityToken", "JETON_INVALIDE");

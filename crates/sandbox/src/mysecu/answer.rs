@@ -66,7 +66,8 @@ pub(super) fn unsigned(body: &str, correlation: &str) -> String {
 /// Something in the Body was changed after signing.
 pub(super) fn tampered(text: &str) -> String {
     let other = Uuid::new_v4();
-    match between(text, "<cns:UuidSecu>", "</cns:UuidSecu>") {
+    let reference = between(text, "<cns:UuidSecu>", "<").or_else(|| between(text, "<cns:identifiantReponseSimulation>", "<"));
+    match reference {
         Some(reference) => text.replacen(reference, &other.to_string(), 1),
         None => text.replacen("</soapenv:Body>", " </soapenv:Body>", 1),
     }

@@ -1,27 +1,21 @@
 //! The synchronous exchange: a `RequestInfo` with a model and a document in, a `ResponseInfo` out.
 
-use std::sync::PoisonError;
-
 use quick_xml::{Reader, events::Event};
 use rustls_pki_types::CertificateDer;
 use uppsala::Document;
-use uuid::Uuid;
 
-use super::{Fault, Issued, Mysecu, Outcome, ecit, message::Message, ns};
+use super::{
+    Fault, Mysecu, Outcome,
+    fields::Fields,
+    message::Message,
+    models::{self, Case},
+    ns,
+    reply::Anomaly,
+};
 use crate::{
     faults::{Kind, Struck},
-    xml::{attribute, elements, escape, is},
+    xml::{attribute, elements, is},
 };
-
-const ECIT_DEPOSIT: &str = "2026_ECIT_DEPOT-V1";
-
-/// What mySecu finds wrong with a document it could read: `E` refuses it, `W` does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Anomaly {
-    pub(super) refuses: bool,
-    pub(super) code: &'static str,
-    pub(super) reason: String,
-}
 
 pub(super) fn answer(
     mysecu: &Mysecu,
@@ -64,73 +58,29 @@ pub(super) fn answer(
             "RequestInfo contient au plus un élément, d'un autre espace de noms",
         ));
     }
-    if model != ECIT_DEPOSIT {
-        return Err(Fault::client("MODELE_INCONNU", format!("Modèle inconnu : {model}")));
-    }
+    let known = models::find(model).ok_or_else(|| Fault::client("MODELE_INCONNU", format!("Modèle inconnu : {model}")))?;
     let [content] = contents.as_slice() else {
         return Err(Fault::client("MESSAGE_INVALIDE", "RequestInfo sans document"));
     };
-    let certificate = ecit::read(document, *content)?;
-    let mut anomalies = ecit::review(&certificate);
-    anomalies.extend(wrong_sender(&certificate, &issued));
-    if struck.by(Kind::Anomaly) {
-        anomalies.push(Anomaly {
-            refuses: true,
-            code: "SIMULEE",
-            reason: "Anomalie simulée par l'environnement de formation".into(),
-        });
+    if let Some(schema) = known.schema {
+        mysecu.rules.schemas.check(schema, document, *content)?;
     }
-    let (reference, accepted) = mysecu.deposit(&certificate.uuid, &mut anomalies);
-    let list: String = anomalies
-        .iter()
-        .map(|a| {
-            let (kind, code, reason) = (if a.refuses { "E" } else { "W" }, a.code, escape(&a.reason));
-            format!("<cns:anomalies><cns:type>{kind}</cns:type><cns:code>{code}</cns:code><cns:motif>{reason}</cns:motif></cns:anomalies>")
-        })
-        .collect();
-    let body = format!(
-        "<syn:ResponseInfo xmlns:syn=\"{}\"><cns:certificatIncapaciteTravailRetour xmlns:cns=\"{}\"><cns:UuidPrestataire>{}</cns:UuidPrestataire>\
-         <cns:UuidSecu>{reference}</cns:UuidSecu>{list}</cns:certificatIncapaciteTravailRetour></syn:ResponseInfo>",
-        ns::SYNC,
-        ns::CNS,
-        escape(&certificate.uuid),
-    );
+    let simulated = struck
+        .by(Kind::Anomaly)
+        .then(|| Anomaly::error("SIMULEE", "Anomalie simulée par l'environnement de formation"));
+    let reply = (known.answer)(Case {
+        root: Fields::new(document, *content),
+        sender: &issued,
+        anomalies: simulated.into_iter().collect(),
+        mysecu,
+    })?;
     Ok(Outcome {
-        body,
-        word: if accepted { "accepted" } else { "refused" },
-        reference: Some(reference),
+        body: format!("<syn:ResponseInfo xmlns:syn=\"{}\">{}</syn:ResponseInfo>", ns::SYNC, reply.xml()),
+        word: if reply.accepted { "accepted" } else { "refused" },
+        reference: Some(reply.reference),
         model_uid: Some(model.to_owned()),
-        document_pdf: Some(certificate.pdf),
-    })
-}
-
-impl Mysecu {
-    /// Takes a document in unless something refuses it; a second one of the same UUID is refused under the first one's reference.
-    fn deposit(&self, uuid: &str, anomalies: &mut Vec<Anomaly>) -> (String, bool) {
-        let mut deposits = self.shared.deposits.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = deposits.get(uuid) {
-            let reason = format!("Un document de cet UUID a déjà été déposé sous la référence {first}");
-            anomalies.push(Anomaly {
-                refuses: true,
-                code: "DOUBLON",
-                reason,
-            });
-            return (first.clone(), false);
-        }
-        let reference = Uuid::new_v4().to_string();
-        let accepted = !anomalies.iter().any(|anomaly| anomaly.refuses);
-        if accepted {
-            deposits.insert(uuid.to_owned(), reference.clone());
-        }
-        (reference, accepted)
-    }
-}
-
-fn wrong_sender(certificate: &ecit::Certificate, issued: &Issued) -> Option<Anomaly> {
-    (certificate.provider_code != issued.provider_code || certificate.ehealth_id != issued.ehealth_id).then(|| Anomaly {
-        refuses: true,
-        code: "PRESTATAIRE",
-        reason: "Le médecin du certificat n'est pas celui de l'espace".into(),
+        document_pdf: reply.document_pdf,
+        links: reply.links,
     })
 }
 

@@ -1,16 +1,29 @@
 //! mySecu: mutual TLS, a WS-Trust token service and the one envelope every document travels in.
 
 mod answer;
+mod cancellation;
 mod ecit;
 mod exchange;
+mod fields;
+mod matricule;
 mod message;
+mod mh;
+mod models;
 mod ns;
+mod pdf;
+mod pid;
+mod register;
+mod reply;
+mod schema;
+mod shape;
 mod sts;
+mod tariff;
 mod wss;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -28,11 +41,15 @@ use uuid::Uuid;
 
 use crate::{
     SandboxError, Shared,
-    control::Exchange,
+    control::{Exchange, Links},
     faults::{self, Kind, Service, Struck},
     serve::Peer,
 };
 use message::Message;
+pub(crate) use register::Register;
+pub(crate) use schema::FILES as SCHEMA_FILES;
+use schema::Schemas;
+use tariff::Tariff;
 
 pub(crate) const TRUST: &str = "/ws/soap/trust";
 pub(crate) const SYNC_EXCHANGE: &str = "/ws/soap/espinst/syncexchange";
@@ -42,8 +59,25 @@ const LARGEST: usize = 10 * 1024 * 1024;
 /// Up to here a message that is too large is read to its end, so that the caller gets to read the Fault.
 const LARGEST_READ: usize = 64 * 1024 * 1024;
 
+/// By what documents are judged.
+pub(crate) struct Rules {
+    schemas: Schemas,
+    tariff: Tariff,
+}
+
+impl Rules {
+    /// `folder` is where [`SCHEMA_FILES`] were written.
+    pub(crate) fn read(folder: &Path) -> Result<Self, SandboxError> {
+        Ok(Self {
+            schemas: Schemas::read(folder)?,
+            tariff: Tariff::read()?,
+        })
+    }
+}
+
 struct Mysecu {
     shared: Arc<Shared>,
+    rules: Rules,
     /// Security tokens by their value.
     tokens: Mutex<HashMap<String, Issued>>,
 }
@@ -60,13 +94,14 @@ struct Issued {
     until: OffsetDateTime,
 }
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Arc<Shared>, rules: Rules) -> Router {
     let faults = shared.faults.clone();
     Router::new()
         .route(TRUST, post(receive))
         .route(SYNC_EXCHANGE, post(receive))
         .with_state(Arc::new(Mysecu {
             shared,
+            rules,
             tokens: Mutex::default(),
         }))
         .layer(middleware::from_fn_with_state((Service::Mysecu, faults), faults::inject))
@@ -131,12 +166,14 @@ impl From<SandboxError> for Fault {
 }
 
 /// What goes into the Body of a good answer, and what the record says of it.
+#[derive(Default)]
 struct Outcome {
     body: String,
     word: &'static str,
     reference: Option<String>,
     model_uid: Option<String>,
     document_pdf: Option<String>,
+    links: Links,
 }
 
 async fn receive(
@@ -154,31 +191,33 @@ async fn receive(
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
 
-    let outcome = mysecu.process(uri.path(), &head.headers, &envelope, &peer, struck);
-    let (word, reference, model_uid, document_pdf) = match &outcome {
-        Ok(outcome) => (
-            outcome.word,
-            outcome.reference.clone(),
-            outcome.model_uid.clone(),
-            outcome.document_pdf.clone(),
-        ),
-        Err(fault) => (fault.code, None, exchange::model_uid(&envelope), None),
+    let (outcome, body) = match mysecu.process(uri.path(), &head.headers, &envelope, &peer, struck) {
+        Ok(mut outcome) => {
+            let body = std::mem::take(&mut outcome.body);
+            (outcome, Ok(body))
+        }
+        Err(fault) => {
+            let outcome = Outcome {
+                word: fault.code,
+                model_uid: exchange::model_uid(&envelope),
+                ..Outcome::default()
+            };
+            (outcome, Err(fault))
+        }
     };
     mysecu.shared.records.mysecu(Exchange {
         at,
         path: uri.path().to_owned(),
-        model_uid,
+        model_uid: outcome.model_uid,
         // Kept as it came, unless it is absurd.
         envelope: if envelope.len() > LARGEST { String::new() } else { envelope },
-        document_pdf,
-        outcome: word.to_owned(),
+        document_pdf: outcome.document_pdf,
+        outcome: outcome.word.to_owned(),
         correlation_id: correlation.clone(),
-        reference,
+        reference: outcome.reference,
+        links: outcome.links,
     });
-    let answer = match outcome {
-        Ok(outcome) => mysecu.answer(&outcome.body, &correlation, struck),
-        Err(fault) => Err(fault),
-    };
+    let answer = body.and_then(|body| mysecu.answer(&body, &correlation, struck));
     let (status, text) = match answer {
         Ok(text) => (StatusCode::OK, text),
         Err(fault) => (StatusCode::INTERNAL_SERVER_ERROR, answer::fault(&fault, &correlation)),
@@ -187,6 +226,10 @@ async fn receive(
 }
 
 impl Mysecu {
+    fn register(&self) -> MutexGuard<'_, Register> {
+        self.shared.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn process(&self, path: &str, headers: &HeaderMap, envelope: &str, peer: &Peer, struck: Struck) -> Result<Outcome, Fault> {
         if envelope.len() > LARGEST {
             return Err(Fault::client("MESSAGE_TROP_GRAND", format!("Le message dépasse {LARGEST} octets")));

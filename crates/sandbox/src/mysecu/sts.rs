@@ -150,9 +150,7 @@ fn issue(mysecu: &Mysecu, document: &Document<'_>, request: NodeId, client: &Cer
     Ok(Outcome {
         body,
         word: "token",
-        reference: None,
-        model_uid: None,
-        document_pdf: None,
+        ..Outcome::default()
     })
 }
 
@@ -173,9 +171,7 @@ fn cancel(mysecu: &Mysecu, document: &Document<'_>, request: NodeId, client: &Ce
     Ok(Outcome {
         body,
         word: "cancelled",
-        reference: None,
-        model_uid: None,
-        document_pdf: None,
+        ..Outcome::default()
     })
 }
 

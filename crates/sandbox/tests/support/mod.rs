@@ -27,6 +27,11 @@ pub fn client(ready: &Ready) -> Client {
     builder(ready).build().unwrap()
 }
 
+/// Dr Weber's practice.
+pub fn weber(ready: &Ready) -> Practice {
+    practice(ready, &ready.client_p12)
+}
+
 /// The practice, by its p12.
 pub fn practice(ready: &Ready, p12: &Path) -> Practice {
     let store = KeyStore::from_pkcs12(&std::fs::read(p12).unwrap(), &ready.client_p12_password, Pkcs12ImportPolicy::Strict).unwrap();
@@ -204,7 +209,13 @@ pub fn data(answer: &Value) -> Vec<u8> {
 pub const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 pub const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 pub const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-pub const ECIT: &str = include_str!("../data/ecit.xml");
+pub const ECIT_DEPOSIT: &str = "2026_ECIT_DEPOT-V1";
+pub const ECIT_CANCELLATION: &str = "2026_ECIT_ANNUL-V1";
+pub const MH_DEPOSIT: &str = "2022_CNS_MEMHON_DEPOT-V1";
+pub const MH_CANCELLATION: &str = "2022_CNS_MEMHON_ANNUL-V1";
+pub const PID_SIMULATION: &str = "2023-CNS-PID-SIM-V1";
+pub const PID_VALIDATION: &str = "2023-CNS-PID-VAL-V1";
+pub const PID_CONTESTATION: &str = "2023-CNS-PID-CON-V1";
 const X509V3: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3";
 const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
 const WST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
@@ -279,12 +290,48 @@ impl Practice {
 
     /// A security token for Dr Weber's space, byte for byte.
     pub async fn bst(&self, ready: &Ready) -> String {
-        let token = access_token(ready, "dr.weber", "weber").await;
-        let (status, answer) = self.trust(ready, &issue(ready, &token, "90000101")).await;
+        self.bst_of(ready, "dr.weber", "weber", "90000101").await
+    }
+
+    pub async fn bst_of(&self, ready: &Ready, username: &str, password: &str, code: &str) -> String {
+        let token = access_token(ready, username, password).await;
+        let (status, answer) = self.trust(ready, &issue(ready, &token, code)).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         let start = answer.find("<wsse:BinarySecurityToken").unwrap();
         let end = answer.find("</wsse:BinarySecurityToken>").unwrap() + "</wsse:BinarySecurityToken>".len();
         answer[start..end].to_owned()
+    }
+
+    /// Sends a document that mySecu reads, whatever it says of it.
+    pub async fn send(&self, ready: &Ready, bst: &str, model: &str, content: &str) -> Said {
+        let (status, answer) = self.exchange(ready, bst, &deposit(model, content)).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        Said::read(answer)
+    }
+}
+
+/// A business answer.
+pub struct Said {
+    pub text: String,
+    /// Anomalies as `E CODE`, in order.
+    pub anomalies: Vec<String>,
+}
+
+impl Said {
+    fn read(text: String) -> Self {
+        let anomaly = |part: &str| format!("{} {}", between(part, "<cns:type>", "<"), between(part, "<cns:code>", "<"));
+        let anomalies = text.split("<cns:anomalies>").skip(1).map(anomaly).collect();
+        Self { text, anomalies }
+    }
+
+    pub fn value(&self, name: &str) -> &str {
+        between(&self.text, &format!("<cns:{name}>"), "<")
+    }
+
+    /// The values of all elements of this name.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let tag = format!("<cns:{name}>");
+        self.text.split(&tag).skip(1).map(|part| part.split_once('<').unwrap().0).collect()
     }
 }
 
@@ -315,9 +362,26 @@ pub fn deposit(model: &str, content: &str) -> String {
     format!("<syn:RequestInfo xmlns:syn=\"http://ws.mysecu.lu/generic/sync\" modelUID=\"{model}\">{content}</syn:RequestInfo>")
 }
 
+/// A file of tests/data.
+pub fn example(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// An example with UUIDs of its own.
+pub fn fresh(name: &str) -> String {
+    let mut text = example(name);
+    for tag in ["UUID", "f:UUID", "cns:UUIDPrestataire", "cns:idMemoireHonoraire"] {
+        if let Some((_, rest)) = text.split_once(&format!("<{tag}>")) {
+            let old = rest.split_once('<').unwrap().0.to_owned();
+            text = text.replace(&old, &uuid::Uuid::new_v4().to_string());
+        }
+    }
+    text
+}
+
 /// An eCIT nobody deposited yet.
 pub fn fresh_ecit() -> String {
-    ECIT.replace("0f0f3b3c-53a4-4f2e-9d8e-2f6b7c1d0a01", &uuid::Uuid::new_v4().to_string())
+    fresh("ecit.xml")
 }
 
 pub fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
