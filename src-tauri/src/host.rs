@@ -104,7 +104,7 @@ impl Ready {
 /// Settings of this user make a real desktop; without them it is the training mode, in which nothing leaves the machine.
 async fn make(folders: Folders) -> Result<Core, HostError> {
     let file = folders.config.join("settings.toml");
-    let (settings, training) = match std::fs::read_to_string(&file) {
+    let (mut settings, training) = match std::fs::read_to_string(&file) {
         Ok(text) => {
             let mut settings = Settings::from_toml(&text)?;
             settings.journal.get_or_insert(folders.data.join("journal.db"));
@@ -119,6 +119,7 @@ async fn make(folders: Folders) -> Result<Core, HostError> {
         }
         Err(error) => return Err(HostError::File { path: file, error }),
     };
+    settings.forms_folder.get_or_insert_with(|| folders.config.join("forms"));
     // The stand-ins end with this process, and so do their sessions: a token of theirs in the keyring would only be litter.
     let tokens: Arc<dyn TokenStore> = if training.is_some() {
         Arc::new(NoKeyring::new())

@@ -2,8 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use econnector_connector::{Issued, Problem, Progress, Receipt, Values, VoletCopy};
-use econnector_forms::{Environment, FormSummary, Lang};
+use econnector_base::Patient;
+use econnector_connector::{Contestation, Issued, JournalLine, Problem, Progress, Receipt, Simulated, Values, VoletCopy};
+use econnector_forms::{Contested, Environment, FormSummary, Lang, Severity};
+use econnector_printing::Printer;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -27,9 +29,175 @@ pub(crate) struct IssueBody {
     /// Field id to value, as the form's schema says.
     #[schema(value_type = Object)]
     pub(crate) values: Values,
-    /// The document that this one replaces.
+    /// The document that this one replaces, of the same kind and physician. If it is still deposited it is cancelled, naming this
+    /// one, after this one is signed and before it is deposited.
     #[serde(default)]
     pub(crate) replaces: Option<Uuid>,
+    /// Why the replaced document is cancelled, for the authority; 1 to 200 characters. Sent and not kept.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    pub(crate) reason: Option<Patient<String>>,
+}
+
+/// Why a document is cancelled.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct CancellationBody {
+    /// For the authority; 1 to 200 characters. Sent and not kept.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    pub(crate) reason: Patient<String>,
+    /// The id of the document that will take its place, when there will be one.
+    #[serde(default)]
+    pub(crate) replaced_by: Option<Uuid>,
+}
+
+/// A document for a handwritten signature.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct PaperBody {
+    /// Made by the caller, UUID v4.
+    pub(crate) id: Uuid,
+    /// The form's kind.
+    pub(crate) kind: String,
+    /// Field id to value, as the form's schema says.
+    #[schema(value_type = Object)]
+    pub(crate) values: Values,
+}
+
+/// What to print, and where.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct PrintBody {
+    /// The volets, in the order they come out.
+    #[schema(min_items = 1)]
+    pub(crate) volets: Vec<String>,
+    /// The queue; that of the profile when absent, else the system's default.
+    #[serde(default)]
+    pub(crate) printer: Option<String>,
+}
+
+/// What the printer took.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PrintView {
+    /// The queue.
+    pub(crate) printer: String,
+    /// The system's name of the first job.
+    pub(crate) job: String,
+    /// Every job, one for each volet.
+    pub(crate) jobs: Vec<String>,
+}
+
+/// The printers there are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PrintersView {
+    pub(crate) printers: Vec<Printer>,
+}
+
+/// A form whose amounts the authority is asked for.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SimulateBody {
+    /// Made by the caller, UUID v4. The same id again simulates anew, unless it was paid.
+    pub(crate) id: Uuid,
+    /// The form's kind, where several are simulated.
+    #[serde(default)]
+    pub(crate) kind: Option<String>,
+    /// Field id to value, as the form's schema says.
+    #[schema(value_type = Object)]
+    pub(crate) values: Values,
+}
+
+/// What the authority would pay. Nothing is paid yet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SimulationView {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    /// `simulated`.
+    pub(crate) state: StateView,
+    /// Whether every line was accepted, so that the payment can be ordered.
+    pub(crate) payable: bool,
+    /// The authority's name of the simulation; empty when it refused before giving one.
+    pub(crate) reference: String,
+    #[schema(example = "EUR")]
+    pub(crate) currency: &'static str,
+    /// One for each line of the form, in its order.
+    pub(crate) lines: Vec<SimulatedLineView>,
+    pub(crate) totals: SharesView,
+    /// What the authority remarked.
+    pub(crate) anomalies: Vec<SimulationAnomaly>,
+    /// Under which mySecu can find the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_id: Option<String>,
+    /// The kind of form to use instead when this one is not paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) turns_into: Option<String>,
+}
+
+/// One line's shares, in cents.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SimulatedLineView {
+    /// Which line of the form, from 0.
+    pub(crate) line: usize,
+    /// Whether it can be paid directly.
+    pub(crate) accepted: bool,
+    /// What the insurance pays.
+    pub(crate) statutory: i64,
+    /// What the patient pays.
+    pub(crate) personal: i64,
+    pub(crate) total: i64,
+}
+
+/// Shares in cents.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SharesView {
+    /// What the insurance pays.
+    pub(crate) statutory: i64,
+    /// What the patient pays.
+    pub(crate) personal: i64,
+    pub(crate) total: i64,
+}
+
+/// One remark on a simulation, in the authority's words.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SimulationAnomaly {
+    /// By which it can be contested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    pub(crate) severity: Severity,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// Which line of the form it is about, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<usize>,
+}
+
+/// Nothing more is needed to order the payment.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ValidationBody {}
+
+/// What is contested.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ContestationBody {
+    #[schema(min_items = 1)]
+    pub(crate) anomalies: Vec<ContestedAnomaly>,
+}
+
+/// One contested remark.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ContestedAnomaly {
+    /// Of the simulation's anomaly.
+    pub(crate) id: String,
+    /// One of the definition's `contestation` codes.
+    pub(crate) code: String,
+}
+
+/// What was contested.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ContestationView {
+    pub(crate) id: Uuid,
+    /// `contested`.
+    pub(crate) state: StateView,
+    /// The authority's reference.
+    pub(crate) reference: String,
+    /// Under which mySecu can find the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_id: Option<String>,
 }
 
 /// The forms there are.
@@ -43,7 +211,7 @@ pub(crate) struct FormsView {
 pub(crate) struct DocumentView {
     pub(crate) id: Uuid,
     pub(crate) kind: String,
-    /// `deposited`, or `unknown` when the answer to an earlier deposit was lost.
+    /// `deposited`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`.
     pub(crate) state: StateView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<Receipt>,
@@ -77,6 +245,11 @@ pub(crate) enum StateView {
     Deposited,
     Failed,
     Unknown,
+    Simulated,
+    Contested,
+    Cancelling,
+    Cancelled,
+    Paper,
 }
 
 /// One volet of a document.
@@ -117,6 +290,18 @@ pub(crate) struct EntryView {
     pub(crate) correlation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replaces: Option<Uuid>,
+    /// The document that took, or will take, its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced_by: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(crate) cancelled_at: Option<OffsetDateTime>,
+    /// Under which mySecu can find the cancellation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cancellation_correlation_id: Option<String>,
+    /// Whether a cancellation can be asked for now.
+    pub(crate) cancellable: bool,
+    /// Whether its pages are still in memory.
+    pub(crate) has_pages: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem_code: Option<String>,
 }
@@ -189,12 +374,22 @@ impl From<econnector_journal::State> for StateView {
             State::Deposited => Self::Deposited,
             State::Failed => Self::Failed,
             State::Unknown => Self::Unknown,
+            State::Simulated => Self::Simulated,
+            State::Contested => Self::Contested,
+            State::Cancelling => Self::Cancelling,
+            State::Cancelled => Self::Cancelled,
+            State::Paper => Self::Paper,
         }
     }
 }
 
-impl From<econnector_journal::Entry> for EntryView {
-    fn from(entry: econnector_journal::Entry) -> Self {
+impl From<JournalLine> for EntryView {
+    fn from(line: JournalLine) -> Self {
+        let JournalLine {
+            entry,
+            cancellable,
+            has_pages,
+        } = line;
         Self {
             id: entry.id,
             kind: entry.kind,
@@ -206,7 +401,74 @@ impl From<econnector_journal::Entry> for EntryView {
             reference: entry.reference,
             correlation_id: entry.correlation_id,
             replaces: entry.replaces,
+            replaced_by: entry.replaced_by,
+            cancelled_at: entry.cancellation.as_ref().and_then(|cancellation| cancellation.at),
+            cancellation_correlation_id: entry.cancellation.and_then(|cancellation| cancellation.correlation_id),
+            cancellable,
+            has_pages,
             problem_code: entry.problem.map(|(code, _)| code),
+        }
+    }
+}
+
+impl From<Simulated> for SimulationView {
+    fn from(simulated: Simulated) -> Self {
+        let simulation = simulated.simulation;
+        let lines = simulation.lines.iter().enumerate();
+        Self {
+            id: simulated.id,
+            kind: simulated.kind,
+            state: StateView::Simulated,
+            payable: simulation.is_payable(),
+            currency: "EUR",
+            lines: lines
+                .map(|(line, shares)| SimulatedLineView {
+                    line,
+                    accepted: shares.accepted,
+                    statutory: shares.statutory,
+                    personal: shares.personal,
+                    total: shares.total,
+                })
+                .collect(),
+            totals: SharesView {
+                statutory: simulation.statutory,
+                personal: simulation.personal,
+                total: simulation.total,
+            },
+            reference: simulation.reference,
+            anomalies: simulation
+                .anomalies
+                .into_iter()
+                .map(|anomaly| SimulationAnomaly {
+                    id: anomaly.id,
+                    severity: anomaly.severity,
+                    code: anomaly.code,
+                    message: anomaly.message,
+                    line: anomaly.line,
+                })
+                .collect(),
+            correlation_id: simulated.correlation_id,
+            turns_into: simulated.turns_into,
+        }
+    }
+}
+
+impl From<Contestation> for ContestationView {
+    fn from(contestation: Contestation) -> Self {
+        Self {
+            id: contestation.id,
+            state: StateView::Contested,
+            reference: contestation.reference,
+            correlation_id: contestation.correlation_id,
+        }
+    }
+}
+
+impl From<ContestedAnomaly> for Contested {
+    fn from(anomaly: ContestedAnomaly) -> Self {
+        Self {
+            id: anomaly.id,
+            code: anomaly.code,
         }
     }
 }
@@ -235,8 +497,9 @@ impl From<econnector_identity::Physician> for PhysicianView {
 pub(crate) type Titles<'a> = &'a dyn Fn(&str) -> String;
 
 impl DocumentView {
-    pub(crate) fn new(issued: Issued, titles: Titles<'_>, problem: Option<Problem>) -> Self {
+    pub(crate) fn new(issued: Issued, titles: Titles<'_>, lang: Lang) -> Self {
         Self {
+            problem: issued.problem.map(|error| Problem::of(&error, lang)),
             id: issued.id,
             kind: issued.kind,
             state: issued.state.into(),
@@ -246,7 +509,6 @@ impl DocumentView {
                 .into_iter()
                 .map(|volet| VoletView::new(&volet, titles, true))
                 .collect(),
-            problem,
         }
     }
 }

@@ -47,6 +47,21 @@ impl FromRequestParts<Shared> for Who {
     }
 }
 
+/// Who calls, where the door has a desk: profile and printers are those of one machine.
+pub(crate) struct AtDesk(pub(crate) Caller);
+
+impl FromRequestParts<Shared> for AtDesk {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Fail> {
+        if shared.door != Door::Desktop {
+            return Err(Fail::new(RequestError::NoSessionHere, language(&parts.headers)));
+        }
+        let Who(caller) = Who::from_request_parts(parts, shared).await?;
+        Ok(Self(caller))
+    }
+}
+
 /// A JSON body. What is wrong with it is never echoed: parser messages quote values, and values describe patients.
 pub(crate) struct Json<T>(pub(crate) T);
 

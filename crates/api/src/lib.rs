@@ -1,10 +1,13 @@
 //! One router for the window, practice software and hospitals. A door adds how requests arrive and whom it lets in; nothing else.
 
+mod desk;
+mod documents;
 mod dto;
 mod fail;
 mod in_process;
 mod input;
 mod routes;
+mod simulations;
 
 use std::sync::Arc;
 

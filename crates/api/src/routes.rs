@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use econnector_connector::{Checkup, Connector, Error, Issue, Problem, RequestError, Status};
+use econnector_connector::{Checkup, Connector, Preview, Problem, RequestError, Status};
 use econnector_forms::{Definition, Lang};
 use econnector_identity::{KeyringState, SessionState as LoginState, SessionView};
 use serde::Deserialize;
@@ -10,15 +10,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::dto::{
-    ActorView, DocumentView, EntryView, FormsView, IssueBody, JournalView, Notice, ProgressView, SessionDto, SessionState, ValuesBody,
-};
+use crate::dto::{ActorView, EntryView, FormsView, JournalView, Notice, SessionDto, SessionState, ValuesBody};
 use crate::fail::{Fail, OrFail as _};
 use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who};
-use crate::{Door, Shared};
+use crate::{Door, Shared, desk, documents, simulations};
 
-const SVG: &str = "image/svg+xml";
-const PDF: &str = "application/pdf";
+pub(crate) const SVG: &str = "image/svg+xml";
+pub(crate) const PDF: &str = "application/pdf";
 
 pub(crate) fn all() -> OpenApiRouter<Shared> {
     crate::empty()
@@ -31,9 +29,9 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(schema))
         .routes(routes!(check))
         .routes(routes!(preview))
-        .routes(routes!(issue))
-        .routes(routes!(document, forget))
-        .routes(routes!(volet))
+        .merge(documents::routes())
+        .merge(simulations::routes())
+        .merge(desk::routes())
         .routes(routes!(journal))
 }
 
@@ -153,6 +151,9 @@ struct PreviewQuery {
     volet: Option<String>,
     /// For SVG: the page, from 1.
     page: Option<usize>,
+    /// A simulation of the caller's that is in memory: the page shows what was simulated and what the authority would pay, in place of
+    /// `values`.
+    simulation: Option<Uuid>,
 }
 
 /// The page as it would be signed, marked as a draft; values may be incomplete. PDF, or one page as SVG by `Accept: image/svg+xml`.
@@ -184,136 +185,18 @@ async fn preview(
             .and_then(|form| form.volets.into_iter().next().map(|volet| volet.name))
     };
     let volet = query.volet.or_else(first).unwrap_or_default();
-    let document = shared.connector.preview(&caller, &kind, &volet, body.values).await.or_fail(lang)?;
+    let preview = Preview {
+        kind,
+        volet,
+        values: body.values,
+        simulation: query.simulation,
+    };
+    let document = shared.connector.preview(&caller, preview).await.or_fail(lang)?;
     let pages = document.pages();
     match format {
         PageFormat::Pdf => Ok(page(PDF, document.pdf().or_fail(lang)?, pages)),
         PageFormat::Svg => Ok(page(SVG, document.svg(query.page.unwrap_or(1)).or_fail(lang)?, pages)),
     }
-}
-
-/// Checks, sets, signs and deposits. The same id again answers 200 with the recorded outcome and never deposits again.
-#[utoipa::path(post, path = "/econnector/v1/documents", tag = "documents", request_body = IssueBody, responses(
-    (status = 201, description = "Deposited", body = DocumentView),
-    (status = 200, description = "This id was settled before", body = DocumentView),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Not for this physician, or no right to sign", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The id stands for another document", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The values have errors and nothing was sent, or mySecu refused the content", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "An authority failed or refused", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "An authority cannot be reached, or the outcome of the deposit is not known", body = Problem, content_type = "application/problem+json")))]
-async fn issue(
-    State(shared): State<Shared>,
-    Language(lang): Language,
-    Who(caller): Who,
-    Json(body): Json<IssueBody>,
-) -> Result<(StatusCode, axum::Json<DocumentView>), Fail> {
-    let issue = Issue {
-        id: body.id,
-        kind: body.kind,
-        values: body.values,
-        replaces: body.replaces,
-    };
-    let issued = shared.connector.issue(caller, issue, lang).await.or_fail(lang)?;
-    let status = if issued.fresh { StatusCode::CREATED } else { StatusCode::OK };
-    let problem = (issued.state == econnector_journal::State::Unknown).then(|| {
-        Problem::of(
-            &Error::OutcomeUnknown {
-                correlation_id: issued.correlation_id.clone(),
-            },
-            lang,
-        )
-    });
-    let titles = titles(&shared.connector, &issued.kind, lang);
-    Ok((status, axum::Json(DocumentView::new(issued, &titles, problem))))
-}
-
-/// How far a document has come.
-#[utoipa::path(get, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
-    (status = 200, description = "Its state", body = ProgressView),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Not known", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
-async fn document(
-    State(shared): State<Shared>,
-    Language(lang): Language,
-    Who(caller): Who,
-    InPath(id): InPath<Uuid>,
-) -> Result<axum::Json<ProgressView>, Fail> {
-    let progress = shared.connector.document(&caller, id).await.or_fail(lang)?;
-    let titles = titles(&shared.connector, &progress.kind, lang);
-    Ok(axum::Json(ProgressView::new(progress, &titles, lang)))
-}
-
-/// Forgets a document's values and pages. Its journal line, without patient, stays.
-#[utoipa::path(delete, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
-    (status = 204, description = "Nothing of it is in memory"),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Another physician's", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
-async fn forget(
-    State(shared): State<Shared>,
-    Language(lang): Language,
-    Who(caller): Who,
-    InPath(id): InPath<Uuid>,
-) -> Result<StatusCode, Fail> {
-    shared.connector.forget(&caller, id).await.or_fail(lang)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    /// For SVG: the page, from 1.
-    page: Option<usize>,
-}
-
-/// One volet: the PDF, or one page as SVG by `Accept: image/svg+xml`; while it is in memory.
-#[utoipa::path(get, path = "/econnector/v1/documents/{id}/volets/{name}", tag = "documents",
-    params(("id" = Uuid, Path, description = "The caller's id"), ("name" = String, Path, description = "caisse, …"), PageQuery), responses(
-    (status = 200, description = "The volet", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
-        headers(("X-Page-Count" = usize, description = "Number of pages"))),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No longer in memory", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
-async fn volet(
-    State(shared): State<Shared>,
-    Language(lang): Language,
-    Who(caller): Who,
-    format: PageFormat,
-    InPath((id, name)): InPath<(Uuid, String)>,
-    InQuery(query): InQuery<PageQuery>,
-) -> Result<Response, Fail> {
-    let copy = shared.connector.volet(&caller, id, &name).await.or_fail(lang)?;
-    if format == PageFormat::Pdf {
-        return Ok(page(PDF, copy.content.to_vec(), copy.pages));
-    }
-    let (svg, pages) = shared
-        .connector
-        .volet_page(&caller, id, &name, query.page.unwrap_or(1))
-        .await
-        .or_fail(lang)?;
-    Ok(page(SVG, svg, pages))
 }
 
 /// What was sent, newest first, without patients: of the token's physician, or from this machine.
@@ -386,7 +269,7 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
     session
 }
 
-fn titles(connector: &Connector, kind: &str, lang: Lang) -> impl Fn(&str) -> String + use<> {
+pub(crate) fn titles(connector: &Connector, kind: &str, lang: Lang) -> impl Fn(&str) -> String + use<> {
     let volets = connector.form(kind, lang).map(|form| form.volets).unwrap_or_default();
     move |name| {
         volets
@@ -396,7 +279,7 @@ fn titles(connector: &Connector, kind: &str, lang: Lang) -> impl Fn(&str) -> Str
     }
 }
 
-fn page(media_type: &'static str, content: impl Into<axum::body::Body>, pages: usize) -> Response {
+pub(crate) fn page(media_type: &'static str, content: impl Into<axum::body::Body>, pages: usize) -> Response {
     let mut response = content.into().into_response();
     response
         .headers_mut()

@@ -1,5 +1,6 @@
 //! From settings to a running connector: the one place that joins the real services to the use cases. Both doors start here.
 
+mod packs;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
 use econnector_journal::{Journal, JournalError};
 use econnector_mysecu::{AnswerTrust, JwtOnBehalfOf, MySecu, MySecuError, MySecuSettings, TrustError};
 use econnector_net::{AnchorsError, ClientIdentity, NetError, P12Error, Transport, TransportOptions, read_anchors};
+use econnector_profile::Profiles;
 use econnector_signature::{Kms, KmsSettings, TrustStore};
 
 pub use settings::{AesPart, KmsPart, MySecuPart, Settings, SettingsError};
@@ -188,8 +190,17 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
         Some(file) => Journal::open(file).await?,
         None => Journal::in_memory().await?,
     };
+    let profiles = match settings.journal.as_ref().and_then(|file| file.parent()) {
+        Some(folder) => Profiles::in_folder(folder.join("profiles")),
+        None => Profiles::in_memory(),
+    };
+    let (packs, left_out) = packs::all(settings.forms_folder.as_deref())?;
     Ok(Connector::new(Parts {
-        packs: econnector_forms::embedded()?,
+        packs,
+        left_out,
+        profiles,
+        printers: econnector_printing::system(),
+        ids: Arc::new(RandomIds),
         identity: Arc::new(identity),
         signer: Arc::new(kms),
         trust,

@@ -20,9 +20,12 @@ pub struct Settings {
     /// How long AeS, the KMS and mySecu may take for one answer; 15 when absent.
     #[serde(default)]
     pub timeout_seconds: Option<u64>,
-    /// The journal's file; in memory when absent.
+    /// The journal's file, beside which profiles are kept; both in memory when absent.
     #[serde(default)]
     pub journal: Option<PathBuf>,
+    /// A folder whose subfolders are packs of further forms; none when absent.
+    #[serde(default)]
+    pub forms_folder: Option<PathBuf>,
     /// The identity provider.
     pub aes: AesPart,
     /// The signature service.

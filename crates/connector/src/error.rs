@@ -1,9 +1,11 @@
 use econnector_base::{AuthorityWords, Explain, Fault};
 use econnector_documents::DocumentError;
-use econnector_forms::{AnswerError, PackError};
+use econnector_forms::{AnswerError, PackError, Severity};
 use econnector_identity::IdentityError;
 use econnector_journal::JournalError;
 use econnector_mysecu::MySecuError;
+use econnector_printing::PrintError;
+use econnector_profile::ProfileError;
 use econnector_signature::SignatureError;
 
 use crate::{FindingView, ReceiptAnomaly};
@@ -24,42 +26,73 @@ pub enum Error {
     /// The values have errors; nothing was signed or sent.
     #[error("the values have errors")]
     Findings(Vec<FindingView>),
+    /// The profile has errors; nothing was kept.
+    #[error("the profile has errors")]
+    ProfileWrong(Vec<FindingView>),
     /// The document names another physician than the one the token is for.
     #[error("the document names another physician")]
     PhysicianMismatch,
     /// The id stands for another document.
     #[error("the id stands for another document")]
     IdReused,
-    /// The document is meant to replace another, which this version cannot tell mySecu.
-    #[error("replacing is not available")]
-    ReplacementUnavailable,
-    /// mySecu took the message and refused the document.
-    #[error("mySecu refused the document")]
+    /// The form is not for this: it is simulated and not deposited, or the other way round.
+    #[error("the form has another workflow")]
+    OtherWorkflow,
+    /// The form cannot be cancelled at the authority.
+    #[error("the form cannot be cancelled")]
+    NotCancellable,
+    /// The form is not meant to be signed by hand.
+    #[error("the form is not meant for paper")]
+    NoPaper,
+    /// What is to be cancelled was not deposited.
+    #[error("the document is not deposited")]
+    NotDeposited,
+    /// Another document has taken the place already.
+    #[error("the document is replaced by another already")]
+    AlreadyReplaced,
+    /// What is to be replaced is of another kind, or the document itself.
+    #[error("the document to replace is of another kind")]
+    ReplacesOther,
+    /// What is to be put on paper was deposited, or may have been.
+    #[error("the document was sent already")]
+    AlreadySent,
+    /// The reason for a cancellation is empty, too long or no line of text.
+    #[error("the reason cannot be sent")]
+    ReasonWrong,
+    /// No simulation with that id is known, or it is no longer in memory.
+    #[error("no such simulation in memory")]
+    UnknownSimulation,
+    /// The payment of the simulation was ordered before.
+    #[error("the payment of the simulation was ordered before")]
+    SimulationOrdered,
+    /// The simulation was contested.
+    #[error("the simulation was contested")]
+    SimulationContested,
+    /// Not every line of the simulation was accepted.
+    #[error("the simulation cannot be paid")]
+    NotPayable {
+        /// What the authority said.
+        anomalies: Vec<ReceiptAnomaly>,
+        /// Under which it can find the simulation.
+        correlation_id: Option<String>,
+    },
+    /// The authority took the message and refused what it asks for.
+    #[error("the authority refused the {what}")]
     Refused {
+        /// What was refused.
+        what: Sent,
         /// What it said.
         anomalies: Vec<ReceiptAnomaly>,
         /// Under which it can find the call.
         correlation_id: Option<String>,
     },
-    /// mySecu's answer is authentic, but it is not the answer to this document: it may have been deposited.
-    #[error("mySecu's answer cannot be read: {error}")]
-    AnswerUnreadable {
-        /// What is wrong with it.
-        error: AnswerError,
-        /// Under which mySecu can find the call.
-        correlation_id: Option<String>,
-    },
-    /// mySecu's answer is authentic and names another document: this one may have been deposited.
-    #[error("mySecu's answer names another document")]
-    AnswerForAnother {
-        /// Under which mySecu can find the call.
-        correlation_id: Option<String>,
-    },
-    /// A previous try of this document was cut after it was sent: it may have been deposited.
-    #[error("the outcome of the deposit is not known")]
-    OutcomeUnknown {
-        /// Under which mySecu can find the call, if it said so.
-        correlation_id: Option<String>,
+    /// A message left, and no answer to it can be believed.
+    #[error("the outcome of the {what} is not known: {cause}")]
+    Lost {
+        /// What was sent.
+        what: Sent,
+        /// What became of the answer.
+        cause: Cause,
     },
     /// A task ended without a result.
     #[error("the work was interrupted")]
@@ -85,6 +118,56 @@ pub enum Error {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The profile cannot be read or kept.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// Nothing was printed.
+    #[error(transparent)]
+    Printing(#[from] PrintError),
+}
+
+/// What a message asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// That a document be taken in. Never sent twice.
+    Deposit,
+    /// That a document be cancelled. The authority does it once, however often it is asked.
+    Cancellation,
+    /// What it would pay. Asking changes nothing.
+    Simulation,
+    /// That it pay. Never sent twice.
+    Payment,
+    /// That it look again. Nothing is paid by it.
+    Contestation,
+}
+
+/// Why no answer can be believed.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The line was cut, or the answer is not genuine.
+    #[error(transparent)]
+    Exchange(Box<MySecuError>),
+    /// The answer is authentic, but it is not the answer to this message.
+    #[error("the answer cannot be read: {error}")]
+    Unreadable {
+        /// What is wrong with it.
+        error: AnswerError,
+        /// Under which mySecu can find the call.
+        correlation_id: Option<String>,
+    },
+    /// The answer is authentic and names another document.
+    #[error("the answer names another document")]
+    ForAnother {
+        /// Under which mySecu can find the call.
+        correlation_id: Option<String>,
+    },
+    /// A previous try was cut after it was sent.
+    #[error("an earlier try ended without an answer")]
+    Earlier {
+        /// Under which mySecu can find the call, if it said so.
+        correlation_id: Option<String>,
+    },
 }
 
 /// What can be wrong with a request before any use case sees it.
@@ -124,6 +207,22 @@ impl From<MySecuError> for Error {
 }
 
 impl Error {
+    pub(crate) const fn lost(what: Sent, cause: Cause) -> Self {
+        Self::Lost { what, cause }
+    }
+
+    /// Whether what was asked for may have happened although no good answer came.
+    pub(crate) fn leaves_open(&self, asked: Sent) -> bool {
+        matches!(self, Self::Lost { what, .. } if *what == asked)
+    }
+
+    fn anomalies(&self) -> &[ReceiptAnomaly] {
+        match self {
+            Self::Refused { anomalies, .. } | Self::NotPayable { anomalies, .. } => anomalies,
+            _ => &[],
+        }
+    }
+
     fn inner(&self) -> Option<&dyn Explain> {
         match self {
             Self::Request(error) => Some(error),
@@ -133,6 +232,8 @@ impl Error {
             Self::Deposit(error) => Some(error.as_ref()),
             Self::Identity(error) => Some(error),
             Self::Journal(error) => Some(error),
+            Self::Profile(error) => Some(error),
+            Self::Printing(error) => Some(error),
             _ => None,
         }
     }
@@ -148,11 +249,28 @@ impl Explain for Error {
             Self::UnknownVolet => "volet-unknown",
             Self::UnknownDocument => "document-unknown",
             Self::Findings(_) => "values-wrong",
+            Self::ProfileWrong(_) => "profile-wrong",
             Self::PhysicianMismatch => "physician-mismatch",
             Self::IdReused => "id-already-used",
-            Self::ReplacementUnavailable => "replacement-unavailable",
-            Self::Refused { .. } => "mysecu-refused",
-            Self::AnswerUnreadable { .. } | Self::AnswerForAnother { .. } | Self::OutcomeUnknown { .. } => "mysecu-outcome-unknown",
+            Self::OtherWorkflow => "form-other-workflow",
+            Self::NotCancellable => "form-not-cancellable",
+            Self::NoPaper => "form-not-on-paper",
+            Self::NotDeposited => "document-not-deposited",
+            Self::AlreadyReplaced => "document-already-replaced",
+            Self::ReplacesOther => "document-replaces-other",
+            Self::AlreadySent => "document-already-sent",
+            Self::ReasonWrong => "cancellation-reason-wrong",
+            Self::UnknownSimulation => "simulation-unknown",
+            Self::SimulationOrdered => "simulation-already-ordered",
+            Self::SimulationContested => "simulation-contested",
+            Self::NotPayable { .. } => "pid-not-payable",
+            Self::Refused { what, .. } => match what {
+                Sent::Deposit | Sent::Simulation => "mysecu-refused",
+                Sent::Cancellation => "cancellation-refused",
+                Sent::Payment => "payment-refused",
+                Sent::Contestation => "contestation-refused",
+            },
+            Self::Lost { what, .. } => what.code(),
             _ => "internal",
         }
     }
@@ -162,27 +280,80 @@ impl Explain for Error {
             return inner.fault();
         }
         match self {
-            Self::Refused { .. } | Self::AnswerUnreadable { .. } | Self::AnswerForAnother { .. } => Fault::Authority,
-            Self::OutcomeUnknown { .. } => Fault::Network,
+            Self::Refused { .. } => Fault::Authority,
+            Self::Lost { cause, .. } => cause.fault(),
             Self::Interrupted => Fault::Us,
             _ => Fault::You,
         }
     }
 
     fn authority(&self) -> Option<AuthorityWords> {
-        if let Self::Refused { anomalies, .. } = self {
-            return anomalies.first().map(|first| AuthorityWords::new(&first.code, &first.message));
+        if let Self::Lost {
+            cause: Cause::Exchange(error),
+            ..
+        } = self
+        {
+            return error.authority();
         }
-        self.inner().and_then(Explain::authority)
+        let said = self.anomalies();
+        let gravest = said
+            .iter()
+            .find(|anomaly| anomaly.severity == Severity::Error)
+            .or_else(|| said.first());
+        gravest
+            .map(|anomaly| AuthorityWords::new(&anomaly.code, &anomaly.message))
+            .or_else(|| self.inner().and_then(Explain::authority))
     }
 
     fn correlation_id(&self) -> Option<String> {
         match self {
-            Self::Refused { correlation_id, .. }
-            | Self::AnswerUnreadable { correlation_id, .. }
-            | Self::AnswerForAnother { correlation_id }
-            | Self::OutcomeUnknown { correlation_id } => correlation_id.clone(),
+            Self::Refused { correlation_id, .. } | Self::NotPayable { correlation_id, .. } => correlation_id.clone(),
+            Self::Lost { cause, .. } => cause.correlation_id(),
             _ => self.inner().and_then(Explain::correlation_id),
+        }
+    }
+}
+
+impl Sent {
+    /// Stable code of the problem that its outcome is not known.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Deposit => "mysecu-outcome-unknown",
+            Self::Cancellation => "cancellation-outcome-unknown",
+            Self::Simulation => "simulation-answer-lost",
+            Self::Payment => "payment-outcome-unknown",
+            Self::Contestation => "contestation-answer-lost",
+        }
+    }
+}
+
+impl std::fmt::Display for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Deposit => "deposit",
+            Self::Cancellation => "cancellation",
+            Self::Simulation => "simulation",
+            Self::Payment => "payment",
+            Self::Contestation => "contestation",
+        })
+    }
+}
+
+impl Cause {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Exchange(error) => error.fault(),
+            Self::Unreadable { .. } | Self::ForAnother { .. } => Fault::Authority,
+            Self::Earlier { .. } => Fault::Network,
+        }
+    }
+
+    fn correlation_id(&self) -> Option<String> {
+        match self {
+            Self::Exchange(error) => error.correlation_id(),
+            Self::Unreadable { correlation_id, .. } | Self::ForAnother { correlation_id } | Self::Earlier { correlation_id } => {
+                correlation_id.clone()
+            }
         }
     }
 }

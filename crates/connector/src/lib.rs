@@ -2,29 +2,45 @@
 //!
 //! This crate knows the traits `Identity`, `Signer` and `Deposit`, not how they reach the network; time and ids are passed in.
 
+mod cancel;
+mod document;
 mod error;
 mod issue;
 mod memory;
+mod paper;
+mod printing;
 mod problem;
+mod profile;
+mod run;
+mod simulate;
 mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use econnector_base::{Clock, Patient, Secret};
+use econnector_base::{Clock, Ids, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
-use econnector_forms::{CheckContext, Definition, Environment, FormSummary, Lang, Pack};
+use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Pack, Total};
 use econnector_identity::{Authorized, Identity, SessionView};
-use econnector_journal::{Entry, Journal};
+use econnector_journal::Journal;
 use econnector_mysecu::Deposit;
+use econnector_printing::Printers;
+use econnector_profile::Profiles;
 use econnector_signature::{Signer, TrustStore};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use error::{Error, RequestError};
-pub use issue::{Issue, Issued, Progress, Receipt, ReceiptAnomaly, VoletCopy};
+use crate::memory::Waiting;
+
+pub use cancel::Cancel;
+pub use document::{Issued, JournalLine, PaymentView, Progress, Receipt, ReceiptAnomaly, VoletCopy};
+pub use error::{Cause, Error, RequestError, Sent};
+pub use issue::Issue;
+pub use paper::Paper;
+pub use printing::{Print, Printed};
 pub use problem::{Problem, TextsError, problem_codes};
-pub use status::{Check, Status};
+pub use simulate::{Contest, Contestation, Simulate, Simulated};
+pub use status::{Check, LeftOut, Status};
 
 /// Values as typed: field id to JSON value. They describe a patient, so they have no way into a log.
 pub type Values = Patient<Map<String, Value>>;
@@ -43,8 +59,16 @@ pub struct Parts {
     pub deposit: Arc<dyn Deposit>,
     /// What was sent.
     pub journal: Journal,
+    /// What practices typed about themselves.
+    pub profiles: Profiles,
+    /// The printers of this machine.
+    pub printers: Arc<dyn Printers>,
+    /// Packs that were found and cannot be used.
+    pub left_out: Vec<LeftOut>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where new identifiers come from.
+    pub ids: Arc<dyn Ids>,
     /// Training, integration or production.
     pub environment: Environment,
 }
@@ -58,6 +82,18 @@ pub enum Caller {
     Bearer(Arc<Secret>),
 }
 
+/// A page to show before it is signed.
+pub struct Preview {
+    /// The form's kind.
+    pub kind: String,
+    /// The volet.
+    pub volet: String,
+    /// The values as typed so far.
+    pub values: Values,
+    /// A simulation in memory: its values and shares are shown in place of `values`.
+    pub simulation: Option<uuid::Uuid>,
+}
+
 /// What the check found, in the caller's language.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Checkup {
@@ -65,12 +101,28 @@ pub struct Checkup {
     pub findings: Vec<FindingView>,
     /// What was read out of the values, such as the birth date in a matricule.
     pub facts: Vec<FactView>,
+    /// What the form fills in by itself where nothing was typed: path of the field (`lines.0.amount`) to value.
+    #[schema(value_type = Object)]
+    pub filled: Map<String, Value>,
+    /// The form's sums.
+    pub totals: Vec<TotalView>,
+}
+
+/// One sum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TotalView {
+    /// Its name in the form.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// In cents.
+    pub cents: i64,
 }
 
 /// One thing wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FindingView {
-    /// The field's id.
+    /// The field's id; in a row of lines its path, `lines.0.code`.
     pub field: String,
     /// Errors prevent sending, warnings do not.
     pub severity: econnector_forms::Severity,
@@ -83,7 +135,7 @@ pub struct FindingView {
 /// Something read out of a field's value.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct FactView {
-    /// The field's id.
+    /// The field's id; in a row of lines its path, `lines.0.code`.
     pub field: String,
     /// The fact, in the caller's language.
     pub text: String,
@@ -98,7 +150,11 @@ pub struct Connector {
     trust: TrustStore,
     deposit: Arc<dyn Deposit>,
     journal: Journal,
+    profiles: Arc<Profiles>,
+    printers: Arc<dyn Printers>,
+    left_out: Vec<LeftOut>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
     environment: Environment,
     memory: memory::Memory,
     status: tokio::sync::Mutex<Option<status::Measured>>,
@@ -116,7 +172,11 @@ impl Connector {
             trust: parts.trust,
             deposit: parts.deposit,
             journal: parts.journal,
+            profiles: Arc::new(parts.profiles),
+            printers: parts.printers,
+            left_out: parts.left_out,
             clock: parts.clock,
+            ids: parts.ids,
             environment: parts.environment,
             memory: memory::Memory::default(),
             status: tokio::sync::Mutex::new(None),
@@ -168,43 +228,74 @@ impl Connector {
                     text: pack.describe_fact(fact, lang),
                 })
                 .collect(),
+            totals: self.totals(pack, outcome.totals, lang),
+            filled: outcome.filled,
         })
     }
 
-    /// The page as it would be signed, from values that may still be incomplete; marked as a draft.
+    fn totals(&self, pack: &Pack, totals: Vec<Total>, lang: Lang) -> Vec<TotalView> {
+        if totals.is_empty() {
+            return Vec::new();
+        }
+        let labels = pack.definition(lang, self.clock.today()).totals;
+        let label = |name: &str| labels.iter().find(|total| total.name == name).map(|total| total.label.clone());
+        totals
+            .into_iter()
+            .map(|total| TotalView {
+                label: label(&total.name).unwrap_or_default(),
+                name: total.name,
+                cents: total.cents,
+            })
+            .collect()
+    }
+
+    /// The values without an error, or everything that is wrong with them.
+    fn checked(&self, pack: &Pack, values: &Values, lang: Lang) -> Result<Checked, Error> {
+        let outcome = pack.check(values.reveal(), &self.check_context());
+        outcome
+            .checked
+            .ok_or_else(|| Error::Findings(outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect()))
+    }
+
+    /// The page as it would be signed, marked as a draft: from values that may still be incomplete, or from those of a simulation with
+    /// what the authority would pay.
     ///
     /// # Errors
     /// [`Error::UnknownForm`], [`Error::UnknownVolet`], [`Error::Documents`]; [`Error::Identity`] for a token that is not valid.
-    pub async fn preview(self: &Arc<Self>, caller: &Caller, kind: &str, volet: &str, values: Values) -> Result<Document, Error> {
-        if let Caller::Bearer(_) = caller {
-            self.authorized(caller).await?;
-        }
-        let pack = self.pack(kind)?;
+    pub async fn preview(self: &Arc<Self>, caller: &Caller, preview: Preview) -> Result<Document, Error> {
+        let Preview {
+            kind,
+            volet,
+            values,
+            simulation,
+        } = preview;
+        // An own session is asked for only where it matters: right after the start that may take seconds.
+        let viewer = match (caller, simulation) {
+            (Caller::OwnSession, None) => None,
+            _ => self.viewer(caller).await?,
+        };
+        let pack = self.pack(&kind)?;
         if !pack.volets().iter().any(|known| known.name == volet) {
             return Err(Error::UnknownVolet);
         }
-        let (this, kind, volet) = (Arc::clone(self), kind.to_owned(), volet.to_owned());
+        let own = |waiting: &Arc<Waiting>| waiting.kind == kind && viewer.is_some_and(|viewer| viewer == waiting.physician_id);
+        let waiting = simulation.and_then(|id| self.memory.simulation(id)).filter(own);
+        let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let pack = this.pack(&kind)?;
+            // What is not a document yet has no id of its own.
+            let facts = this.document_facts(uuid::Uuid::nil(), None);
+            if let Some(waiting) = waiting
+                && let Some(checked) = pack.check(waiting.values()?.reveal(), &this.check_context()).checked
+            {
+                let content = Content::Simulated(&checked, &waiting.simulation);
+                return Ok(this.typesetter.render(pack, &volet, content, &facts)?);
+            }
             let draft = pack.draft(values.reveal());
-            Ok(this
-                .typesetter
-                .render(pack, &volet, Content::Draft(&draft), &this.document_facts(uuid::Uuid::nil(), None))?)
+            Ok(this.typesetter.render(pack, &volet, Content::Draft(&draft), &facts)?)
         })
         .await
         .map_err(|_| Error::Interrupted)?
-    }
-
-    /// The newest journal lines: those of the caller's physician, or of this machine's user.
-    ///
-    /// # Errors
-    /// [`Error::Identity`] for a token that is not valid, [`Error::Journal`].
-    pub async fn journal(&self, caller: &Caller) -> Result<Vec<Entry>, Error> {
-        let physician = match caller {
-            Caller::OwnSession => None,
-            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician.ehealth_id),
-        };
-        Ok(self.journal.list(physician.as_deref(), 500).await?)
     }
 
     /// Who is logged in on this machine.
@@ -273,6 +364,7 @@ impl Connector {
             day: self.clock.today(),
             signed_by,
             reference: None,
+            paper: false,
             training: self.environment == Environment::Training,
         }
     }

@@ -56,10 +56,9 @@ impl Problem {
     /// Says an error in the caller's language.
     #[must_use]
     pub fn of(error: &Error, lang: Lang) -> Self {
-        let findings = if let Error::Findings(findings) = error {
-            findings.clone()
-        } else {
-            Vec::new()
+        let findings = match error {
+            Error::Findings(findings) | Error::ProfileWrong(findings) => findings.clone(),
+            _ => Vec::new(),
         };
         let mut problem = Self::explain(error, lang);
         problem.findings = findings;
@@ -135,18 +134,41 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "form-volet-unknown"
         | "document-unknown"
         | "document-page-unknown"
+        | "printer-unknown"
+        | "simulation-unknown"
         | "route-unknown"
         | "no-session-here" => 404,
         "method-not-allowed" => 405,
-        "id-already-used" => 409,
+        "id-already-used"
+        | "document-not-deposited"
+        | "document-already-replaced"
+        | "document-already-sent"
+        | "simulation-already-ordered"
+        | "simulation-contested" => 409,
         "request-too-large" => 413,
         "request-media-type" => 415,
         // The content is refused: sending the same again changes nothing.
-        "values-wrong" | "document-character-unprintable" | "replacement-unavailable" | "mysecu-refused" => 422,
+        "values-wrong"
+        | "profile-wrong"
+        | "printer-none"
+        | "cancellation-reason-wrong"
+        | "cancellation-refused"
+        | "contestation-refused"
+        | "document-character-unprintable"
+        | "document-replaces-other"
+        | "form-not-cancellable"
+        | "form-not-on-paper"
+        | "form-other-workflow"
+        | "mysecu-refused"
+        | "payment-refused"
+        | "pid-contestation-wrong"
+        | "pid-not-payable" => 422,
         // This installation is set up wrongly or cannot work: another try later may succeed, and the caller did nothing wrong.
         "clock-wrong"
         | "journal-unusable"
         | "journal-in-use"
+        | "printer-failed"
+        | "printing-unavailable"
         | "settings-unreadable"
         | "net-settings"
         | "identity-settings"
@@ -156,7 +178,11 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "net-tls-client-certificate-required"
         | "net-tls-client-certificate-refused" => 503,
         // One status whatever cut the line: engines must not take it for a failure they may repeat.
-        "mysecu-outcome-unknown" => 504,
+        "mysecu-outcome-unknown"
+        | "payment-outcome-unknown"
+        | "cancellation-outcome-unknown"
+        | "simulation-answer-lost"
+        | "contestation-answer-lost" => 504,
         _ if code.starts_with("token-") => 401,
         _ if code.starts_with("pdf-") => 422,
         _ if ["p12-", "truststore-", "mysecu-trust-"]

@@ -31,7 +31,7 @@ pub struct Status {
 /// One dependency.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Check {
-    /// `aes`, `kms`, `mysecu`, `trust_store`, `keyring` or `journal`.
+    /// `aes`, `kms`, `mysecu`, `trust_store`, `keyring`, `journal` or `forms`.
     pub name: String,
     /// Its name for people.
     pub label: String,
@@ -48,6 +48,15 @@ pub struct Check {
     /// Its clock minus ours, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_ms: Option<i64>,
+}
+
+/// A form pack that was found and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its folder's name.
+    pub folder: String,
+    /// Which of its files, and why: for whoever edits the pack.
+    pub reason: String,
 }
 
 /// What the last probe found, before it is put into words.
@@ -79,8 +88,12 @@ impl Connector {
         checks.push(self.trust_check(lang));
         checks.push(keyring_check(&self.identity.session().await.keyring, lang));
         checks.push(self.journal_check(lang).await);
+        checks.push(self.forms_check(lang));
         Status {
-            usable: checks.iter().all(|check| check.ok || check.name == "keyring"),
+            // Without the keyring or an added form, everything else still works.
+            usable: checks
+                .iter()
+                .all(|check| check.ok || matches!(check.name.as_str(), "keyring" | "forms")),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             environment: self.environment,
             checks,
@@ -129,6 +142,20 @@ impl Connector {
             Ok(_) => Check::new("journal", label, true, word(lang, ["Lisible", "Lesbar", "Readable", "Liesbar"])),
             Err(error) => Check::new("journal", label, false, Problem::explain(&error, lang).detail),
         }
+    }
+
+    fn forms_check(&self, lang: Lang) -> Check {
+        let label = word(lang, ["Formulaires", "Formulare", "Forms", "Formulairen"]);
+        if self.left_out.is_empty() {
+            let kinds: Vec<&str> = self.packs.keys().map(String::as_str).collect();
+            return Check::new("forms", label, true, kinds.join(", "));
+        }
+        let said = word(lang, ["Écarté", "Ausgelassen", "Left out", "Ausgelooss"]);
+        let each = self
+            .left_out
+            .iter()
+            .map(|pack| format!("{said}: {} ({})", pack.folder, pack.reason));
+        Check::new("forms", label, false, each.collect::<Vec<_>>().join("; "))
     }
 }
 

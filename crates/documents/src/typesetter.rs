@@ -1,4 +1,4 @@
-use econnector_forms::{CheckContext, Checked, Draft, Environment, Lang, Pack, PageData};
+use econnector_forms::{CheckContext, Checked, Draft, Environment, Lang, Pack, PageData, SimulatedLine, Simulation, Workflow};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::{Date, OffsetDateTime, UtcOffset};
@@ -36,6 +36,8 @@ pub struct Typesetter {
 pub enum Content<'a> {
     /// Values without an error: a page to sign, print or hand over.
     Checked(&'a Checked),
+    /// The same with the shares the authority computed: the receipt of a simulated form.
+    Simulated(&'a Checked, &'a Simulation),
     /// Incomplete values: a preview, marked as a draft.
     Draft(&'a Draft),
 }
@@ -55,6 +57,9 @@ pub struct DocumentFacts {
     pub reference: Option<String>,
     /// Whether the page must say that it has no value.
     pub training: bool,
+    /// Whether the page is to be signed by hand: marked as paper, with boxes for signature and stamp; it then names neither
+    /// `signed_by` nor `reference`.
+    pub paper: bool,
 }
 
 /// A finished document. No `Debug`: it names a patient.
@@ -83,6 +88,7 @@ struct DocumentLine<'a> {
     reference: Option<&'a str>,
     training: bool,
     draft: bool,
+    paper: bool,
 }
 
 impl Default for Typesetter {
@@ -135,11 +141,24 @@ impl Typesetter {
                 signed_by: Some("Dr Anne Weber".to_owned()),
                 reference: None,
                 training: true,
+                paper: false,
+            };
+            let on_paper = DocumentFacts {
+                paper: true,
+                ..facts.clone()
             };
             let draft = pack.draft(&Map::new());
             for volet in pack.volets() {
                 if let Some(checked) = &outcome.checked {
                     self.set(pack, &volet.name, Content::Checked(checked), &facts, true)?.pdf()?;
+                    if pack.allows_paper() {
+                        self.set(pack, &volet.name, Content::Checked(checked), &on_paper, true)?.pdf()?;
+                    }
+                    if pack.workflow() == Workflow::Simulate {
+                        let simulation = made_up(checked.rows());
+                        self.set(pack, &volet.name, Content::Simulated(checked, &simulation), &facts, true)?
+                            .pdf()?;
+                    }
                 }
                 self.set(pack, &volet.name, Content::Draft(&draft), &facts, true)?.pdf()?;
             }
@@ -157,7 +176,8 @@ impl Typesetter {
         examples: bool,
     ) -> Result<Document, DocumentError> {
         let page = match content {
-            Content::Checked(checked) => pack.page_data(volet, checked)?,
+            Content::Checked(checked) => pack.page_data(volet, checked, None)?,
+            Content::Simulated(checked, simulation) => pack.page_data(volet, checked, Some(simulation))?,
             Content::Draft(draft) => pack.draft_page_data(volet, draft)?,
         };
         self.all_printable(&page, facts)?;
@@ -174,10 +194,11 @@ impl Typesetter {
                 volet,
                 title: pack.volet_title(volet, Lang::Fr),
                 day: facts.day.to_string(),
-                signed_by: facts.signed_by.as_deref(),
-                reference: facts.reference.as_deref(),
+                signed_by: facts.signed_by.as_deref().filter(|_| !facts.paper),
+                reference: facts.reference.as_deref().filter(|_| !facts.paper),
                 training: facts.training,
                 draft: matches!(content, Content::Draft(_)),
+                paper: facts.paper,
             },
         };
         let template = pack.volets().iter().find(|v| v.name == volet).map_or("", |v| v.page.as_str());
@@ -207,23 +228,39 @@ impl Typesetter {
     }
 
     fn all_printable(&self, page: &PageData, facts: &DocumentFacts) -> Result<(), DocumentError> {
-        let named = |map: &'_ Map<String, Value>| -> Vec<(String, String)> {
-            map.iter()
-                .filter_map(|(id, value)| Some((id.clone(), value.as_str()?.to_owned())))
-                .collect()
-        };
-        let mut texts = named(&page.values);
-        texts.extend(named(&page.derived));
-        texts.extend(facts.signed_by.iter().map(|name| ("signed_by".to_owned(), name.clone())));
-        for (field, text) in texts {
-            let unknown = text
-                .chars()
-                .find(|c| self.fonts.iter().any(|font| !font.info().coverage.contains(u32::from(*c))));
-            if let Some(character) = unknown {
-                return Err(DocumentError::MissingGlyph { field, character });
-            }
+        for (field, value) in page.values.iter().chain(&page.derived) {
+            self.printable(field, value)?;
         }
-        Ok(())
+        facts
+            .signed_by
+            .as_deref()
+            .map_or(Ok(()), |name| self.text_printable("signed_by", name))
+    }
+
+    /// A text, or the texts in the rows of a field.
+    fn printable(&self, field: &str, value: &Value) -> Result<(), DocumentError> {
+        match value {
+            Value::String(text) => self.text_printable(field, text),
+            Value::Array(rows) => rows
+                .iter()
+                .enumerate()
+                .try_for_each(|(row, value)| self.printable(&format!("{field}.{row}"), value)),
+            Value::Object(columns) => columns
+                .iter()
+                .try_for_each(|(column, value)| self.printable(&format!("{field}.{column}"), value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        }
+    }
+
+    fn text_printable(&self, field: &str, text: &str) -> Result<(), DocumentError> {
+        let covered = |c: char| self.fonts.iter().all(|font| font.info().coverage.contains(u32::from(c)));
+        match text.chars().find(|c| *c != '\n' && !covered(*c)) {
+            Some(character) => Err(DocumentError::MissingGlyph {
+                field: field.to_owned(),
+                character,
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -266,6 +303,26 @@ impl Document {
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages.pages().len()
+    }
+}
+
+/// Shares for trying a page: no authority computed them.
+fn made_up(rows: usize) -> Simulation {
+    let line = SimulatedLine {
+        accepted: true,
+        statutory: 4611,
+        personal: 629,
+        total: 5240,
+    };
+    let times = i64::try_from(rows).unwrap_or(i64::MAX);
+    Simulation {
+        reference: Uuid::nil().to_string(),
+        document: None,
+        statutory: line.statutory.saturating_mul(times),
+        personal: line.personal.saturating_mul(times),
+        total: line.total.saturating_mul(times),
+        lines: vec![line; rows],
+        anomalies: Vec::new(),
     }
 }
 

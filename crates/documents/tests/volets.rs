@@ -2,80 +2,43 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
-
 use econnector_base::{Explain, Fault};
-use econnector_documents::{Content, Document, DocumentError, DocumentFacts, Typesetter};
-use econnector_forms::{CheckContext, Checked, Environment, MemoryFiles, Pack, embedded};
+use econnector_documents::{Content, Document, DocumentError, DocumentFacts};
+use econnector_forms::{CheckContext, Checked, MemoryFiles, Pack};
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
-use time::macros::{date, datetime};
-use uuid::Uuid;
+use support::{run, text, typesetter, written};
+use time::macros::date;
 
+mod support;
+
+const TODAY: time::Date = date!(2026 - 11 - 23);
 const CONTEXT: CheckContext = CheckContext {
-    today: date!(2026 - 11 - 23),
-    environment: Environment::Production,
+    today: TODAY,
+    environment: econnector_forms::Environment::Production,
 };
 
 fn pack() -> &'static Pack {
-    static PACK: OnceLock<Pack> = OnceLock::new();
-    PACK.get_or_init(|| embedded().unwrap().into_iter().find(|pack| pack.kind() == "ecit").unwrap())
-}
-
-fn typesetter() -> &'static Typesetter {
-    static TYPESETTER: OnceLock<Typesetter> = OnceLock::new();
-    TYPESETTER.get_or_init(Typesetter::new)
+    support::pack("ecit")
 }
 
 fn facts() -> DocumentFacts {
-    DocumentFacts {
-        id: Uuid::from_u128(0x3f2a_9c1e_7b54_4d0a_9e61_5c28_d7f0_13ab),
-        issued: datetime!(2026-10-26 09:30:00 UTC),
-        day: CONTEXT.today,
-        signed_by: Some("Dr Anne Weber".to_owned()),
-        reference: Some("7d1f0a52-51f7-4a5c-8d5d-2b1c9e3f4a60".to_owned()),
-        training: false,
-    }
+    support::facts(TODAY)
 }
 
 fn values(example: &str, changes: Value) -> Map<String, Value> {
-    let mut values = pack().example(example).unwrap().clone();
-    values.extend(changes.as_object().unwrap().clone());
-    values
+    support::values(pack(), example, changes)
 }
 
 fn checked(values: &Map<String, Value>) -> Checked {
-    let outcome = pack().check(values, &CONTEXT);
-    outcome.checked.unwrap_or_else(|| panic!("{:?}", outcome.findings))
+    support::checked(pack(), values, TODAY)
 }
 
 fn set(volet: &str, checked: &Checked) -> Result<Document, DocumentError> {
-    typesetter().render(pack(), volet, Content::Checked(checked), &facts())
+    support::set(pack(), volet, Content::Checked(checked), &facts())
 }
 
 fn pdf(volet: &str, example: &str, changes: Value) -> Vec<u8> {
     set(volet, &checked(&values(example, changes))).unwrap().pdf().unwrap()
-}
-
-fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
-    let output = Command::new(program).args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|e| panic!("{program} is needed: {e}"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn written(pdf: &[u8]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.pdf"), pdf).unwrap();
-    folder
-}
-
-/// The text as a reader finds it, line breaks and the breaks inside long words removed.
-fn text(pdf: &[u8]) -> String {
-    let text = run("pdftotext", &["-layout", "a.pdf", "-"], written(pdf).path());
-    text.replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -89,10 +52,9 @@ fn the_same_values_give_the_same_bytes() {
 }
 
 #[test]
-fn every_volet_of_every_example_is_a_clean_pdf_of_one_page() {
-    typesetter().check(pack()).unwrap();
+fn every_volet_is_a_clean_pdf_of_one_page() {
     for volet in ["caisse", "employeur", "assure"] {
-        for example in ["illness", "long-names"] {
+        for example in ["illness", "long-names", "crf", "maternity"] {
             let folder = written(&pdf(volet, example, json!({})));
             assert!(run("qpdf", &["--check", "a.pdf"], folder.path()).contains("No syntax or stream encoding errors"));
             let info = run("pdfinfo", &["a.pdf"], folder.path());
@@ -176,29 +138,15 @@ fn typed_text_is_found_on_the_page() {
 
 #[test]
 fn a_reader_decodes_the_datamatrix() {
-    let folder = written(&pdf("caisse", "illness", json!({})));
-    // The top right corner: a reader that searches the whole page only takes longer.
-    let corner = [
-        "-r",
-        "200",
-        "-png",
-        "-singlefile",
-        "-x",
-        "1200",
-        "-y",
-        "60",
-        "-W",
-        "400",
-        "-H",
-        "280",
-        "a.pdf",
-        "a",
-    ];
-    run("pdftoppm", &corner, folder.path());
-    assert_eq!(
-        run("dmtxread", &["-N1", "-m", "30000", "a.png"], folder.path()),
-        "DMCIT;1988123048083"
-    );
+    // For leave for family reasons it is the parent's matricule, not the child's.
+    for (example, content) in [
+        ("illness", "DMCIT;1988123048083"),
+        ("work-accident", "DMCIT;1987110803276"),
+        ("crf", "DMCRF;1988123048083"),
+        ("maternity", "DMMAT;1988123048083"),
+    ] {
+        assert_eq!(support::datamatrix(&pdf("caisse", example, json!({}))), content, "{example}");
+    }
 }
 
 #[test]
@@ -215,31 +163,56 @@ fn only_the_caisse_volet_bears_a_datamatrix() {
 
 #[test]
 fn the_employer_volet_holds_no_diagnosis_in_any_byte() {
-    // A code and a label that occur nowhere by chance.
+    // A code that occurs nowhere by chance.
     let diagnosis = json!({"diagnosis": "QX7DIAG"});
-    let bytes = |volet: &str, changes: &Value| {
-        let folder = written(&pdf(volet, "illness", changes.clone()));
-        run(
-            "qpdf",
-            &["--qdf", "--object-streams=disable", "--stream-data=uncompress", "a.pdf", "b.pdf"],
-            folder.path(),
-        );
-        (
-            std::fs::read(folder.path().join("a.pdf")).unwrap(),
-            std::fs::read(folder.path().join("b.pdf")).unwrap(),
-        )
-    };
-    let holds = |bytes: &[u8], needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     let employer = pdf("employeur", "illness", diagnosis.clone());
-    assert!(!text(&employer).contains("QX7DIAG"));
-    let (packed, plain) = bytes("employeur", &diagnosis);
-    for needle in [b"QX7DIAG".as_slice(), b"5158374449414721", b"Q\0X\x007\0D", b"\0Q\0X\x007"] {
-        assert!(!holds(&packed, needle) && !holds(&plain, needle));
-    }
+    assert!(!text(&employer).contains("QX7DIAG") && !support::holds(&support::bytes(&employer), "QX7DIAG"));
     // Two diagnoses, one employer volet: nothing at all depends on it, glyph streams and font subsets included.
     assert!(employer == pdf("employeur", "illness", json!({"diagnosis": "34"})));
     // The same search finds it where it belongs.
     assert!(text(&pdf("caisse", "illness", diagnosis)).contains("QX7DIAG"));
+}
+
+#[test]
+fn the_employer_volet_holds_nothing_of_the_child_or_of_an_accident() {
+    let child = json!({
+        "child_matricule": "2024022912336", "child_last_name": "Qvzxjk", "child_first_name": "Wqzyx", "hospitalised": true, "diagnosis": "QX7DIAG",
+    });
+    let other = json!({"child_matricule": "2024022912336", "child_last_name": null, "child_first_name": null, "hospitalised": false});
+    let employer = pdf("employeur", "crf", child.clone());
+    assert!(employer == pdf("employeur", "crf", other));
+    let words = text(&employer);
+    assert!(
+        words.contains("Congé pour raisons familiales") && words.contains("1988 12 30 480 83"),
+        "{words}"
+    );
+    let found = support::bytes(&employer);
+    for needle in ["Qvzxjk", "Wqzyx", "2024022912336", "2024 02 29", "QX7DIAG", "hospitalis"] {
+        assert!(!words.contains(needle) && !support::holds(&found, needle), "{needle}");
+    }
+    let caisse = text(&pdf("caisse", "crf", child));
+    for needle in ["Qvzxjk", "Wqzyx", "2024 02 29 123 36", "QX7DIAG", "× oui"] {
+        assert!(caisse.contains(needle), "{needle}: {caisse}");
+    }
+    let accident = |number: &str, day: &str| {
+        pdf(
+            "employeur",
+            "work-accident",
+            json!({"accident_number": number, "accident_date": day}),
+        )
+    };
+    assert!(accident("U123456789", "2026-10-23") == accident("L987654321", "2026-10-22"));
+}
+
+#[test]
+fn maternity_shows_leave_and_expected_date_to_all_and_the_diagnosis_to_few() {
+    for volet in ["caisse", "employeur", "assure"] {
+        let words = text(&pdf(volet, "maternity", json!({"diagnosis": "QX7DIAG"})));
+        for needle in ["Maternité", "16.11.2026", "05.04.2027", "141 jours", "11.01.2027"] {
+            assert!(words.contains(needle), "{volet}: {needle}: {words}");
+        }
+        assert_eq!(words.contains("QX7DIAG"), volet != "employeur", "{volet}");
+    }
 }
 
 #[test]

@@ -1,27 +1,17 @@
 use econnector_base::{Explain, Fault};
-use quick_xml::NsReader;
-use quick_xml::events::Event;
-use quick_xml::name::{Namespace, ResolveResult};
 use serde::Serialize;
+use uuid::Uuid;
 
-use crate::Severity;
-use crate::definition::AnswerSource;
+use crate::source::AnswerSource;
+use crate::xml::{self, Element, unexpected};
+use crate::{Severity, amount};
 
-/// Larger answers are refused unread, in bytes.
-const LARGEST: usize = 1024 * 1024;
-/// Elements nested deeper are refused.
-const DEEPEST: usize = 16;
-/// Answers with more elements are refused.
-const MOST_ELEMENTS: usize = 5_000;
-/// Longest text kept of one element, in characters.
-const LONGEST_TEXT: usize = 500;
-
-/// What the authority answered to a deposit.
+/// What the authority answered to a document, a cancellation or a contestation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// The authority's own identifier of the document; absent when it refused before giving one.
+    /// The authority's own identifier; absent when it refused before giving one.
     pub reference: Option<String>,
-    /// The identifier of ours that it answers, to be compared with what was sent.
+    /// The identifier that it answers, to be compared with what was sent.
     pub document: Option<String>,
     /// What it found.
     pub anomalies: Vec<Anomaly>,
@@ -30,20 +20,80 @@ pub struct Answer {
 /// One remark of the authority, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Anomaly {
-    /// An error means that the document was refused.
+    /// An error means that the document, or the row, was refused.
     pub severity: Severity,
     /// The authority's code.
     pub code: String,
     /// The authority's words; empty when it gave none.
     pub message: String,
+    /// The authority's identifier of the anomaly, by which it can be contested.
+    pub id: Option<String>,
+    /// The row it is about, counted from 0, when it tells.
+    pub line: Option<usize>,
+}
+
+/// What the authority would pay. Amounts in cents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Simulation {
+    /// The authority's identifier, by which it is validated or contested; empty when it refused before giving one.
+    pub reference: String,
+    /// The identifier of ours that it answers, to be compared with what was sent.
+    pub document: Option<String>,
+    /// One for each row sent, in the same order.
+    pub lines: Vec<SimulatedLine>,
+    /// The authority's share.
+    pub statutory: i64,
+    /// The patient's share.
+    pub personal: i64,
+    /// Both.
+    pub total: i64,
+    /// What it found.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// What the authority would pay for one row. Amounts in cents; all 0 when it said nothing about the row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SimulatedLine {
+    /// Whether the act can be paid this way.
+    pub accepted: bool,
+    /// The authority's share.
+    pub statutory: i64,
+    /// The patient's share.
+    pub personal: i64,
+    /// Both.
+    pub total: i64,
+}
+
+/// What the authority pays. Amounts in cents, all 0 when it refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Payment {
+    /// Identifiers and anomalies.
+    pub answer: Answer,
+    /// The authority's share.
+    pub statutory: i64,
+    /// What it keeps for debts.
+    pub offset: i64,
+    /// What it pays.
+    pub paid: i64,
+    /// Why it keeps something, in its own words.
+    pub reason: Option<String>,
+}
+
+/// An anomaly that the physician contests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contested {
+    /// The authority's identifier of the anomaly.
+    pub id: String,
+    /// The reason, a code of the pack's list.
+    pub code: String,
 }
 
 /// Why an answer cannot be used. Holds nothing of the answer but element names of the pack.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// This form has no wire message, so no answer either.
-    #[error("this form is not deposited")]
+    /// This form has no such message, so no answer either.
+    #[error("this form has no such message")]
     NoWire,
     /// Too large, too deep or too many elements.
     #[error("the answer is larger than any real one")]
@@ -82,6 +132,15 @@ impl Answer {
     }
 }
 
+impl Simulation {
+    /// Whether it can be validated: every row is accepted and nothing was refused.
+    #[must_use]
+    pub fn is_payable(&self) -> bool {
+        let refused = self.anomalies.iter().any(|a| a.severity == Severity::Error);
+        !refused && !self.lines.is_empty() && self.lines.iter().all(|line| line.accepted)
+    }
+}
+
 impl Explain for AnswerError {
     fn code(&self) -> &'static str {
         "deposit-answer-unreadable"
@@ -97,31 +156,80 @@ impl Explain for AnswerError {
 
 /// Reads an answer by the names the pack gives.
 pub(crate) fn read(xml: &str, names: &AnswerSource) -> Result<Answer, AnswerError> {
-    let root = parse(xml, &names.namespace)?;
-    if root.name != names.root || !root.in_namespace {
-        return Err(AnswerError::OtherRoot {
-            expected: names.root.clone(),
+    read_common(&parse(xml, names)?, names, &[])
+}
+
+/// Reads what the authority would pay for the rows with these identifiers.
+pub(crate) fn read_simulation(xml: &str, names: &AnswerSource, ids: &[Uuid]) -> Result<Simulation, AnswerError> {
+    let (Some(line), Some(totals)) = (&names.lines, &names.totals) else {
+        return Err(AnswerError::NoWire);
+    };
+    let root = parse(xml, names)?;
+    let answer = read_common(&root, names, ids)?;
+    let mut lines: Vec<Option<SimulatedLine>> = vec![None; ids.len()];
+    for element in root.all(&line.element)? {
+        let place = row(element.required(&line.id)?.text(), ids).and_then(|row| lines.get_mut(row));
+        let place = place.filter(|place| place.is_none()).ok_or_else(|| unexpected(&line.id))?;
+        *place = Some(SimulatedLine {
+            accepted: boolean(element, &line.accepted)?,
+            statutory: cents(element, &line.statutory)?,
+            personal: cents(element, &line.personal)?,
+            total: cents(element, &line.total)?,
         });
     }
-    let reference = root.only(&names.reference)?.map(|e| identifier(e, &names.reference)).transpose()?;
-    let document = root.only(&names.document)?.map(|e| identifier(e, &names.document)).transpose()?;
-    let mut anomalies = Vec::new();
-    for element in root.all(&names.anomaly)? {
-        let severity = element.required(&names.severity)?;
-        anomalies.push(Anomaly {
-            severity: match severity.text.trim() {
-                s if names.errors.iter().any(|e| e == s) => Severity::Error,
-                s if names.warnings.iter().any(|w| w == s) => Severity::Warning,
-                _ => return Err(unexpected(&names.severity)),
-            },
-            code: element.required(&names.code)?.words(),
-            message: element.only(&names.message)?.map(Element::words).unwrap_or_default(),
+    let refused = answer.is_refused();
+    if !refused && lines.contains(&None) {
+        return Err(AnswerError::Missing {
+            element: line.element.clone(),
         });
     }
+    let sum = |name: &str| sum(&root, name, refused);
+    Ok(Simulation {
+        statutory: sum(&totals.statutory)?,
+        personal: sum(&totals.personal)?,
+        total: sum(&totals.total)?,
+        lines: lines.into_iter().map(Option::unwrap_or_default).collect(),
+        reference: answer.reference.unwrap_or_default(),
+        document: answer.document,
+        anomalies: answer.anomalies,
+    })
+}
+
+/// Reads what the authority pays.
+pub(crate) fn read_payment(xml: &str, names: &AnswerSource) -> Result<Payment, AnswerError> {
+    let payment = names.payment.as_ref().ok_or(AnswerError::NoWire)?;
+    let root = parse(xml, names)?;
+    let answer = read_common(&root, names, &[])?;
+    let refused = answer.is_refused();
+    let reason = root.only(&payment.reason)?.map(Element::words);
+    Ok(Payment {
+        statutory: sum(&root, &payment.statutory, refused)?,
+        offset: sum(&root, &payment.offset, refused)?,
+        paid: sum(&root, &payment.paid, refused)?,
+        reason: reason.filter(|reason| !reason.is_empty()),
+        answer,
+    })
+}
+
+fn parse(xml: &str, names: &AnswerSource) -> Result<Element, AnswerError> {
+    let root = xml::parse(xml, &names.namespace)?;
+    if root.name == names.root && root.in_namespace {
+        return Ok(root);
+    }
+    Err(AnswerError::OtherRoot {
+        expected: names.root.clone(),
+    })
+}
+
+fn read_common(root: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Answer, AnswerError> {
     let answer = Answer {
-        reference,
-        document,
-        anomalies,
+        reference: root.only(&names.reference)?.map(|e| identifier(e, &names.reference)).transpose()?,
+        document: root.only(&names.document)?.map(|e| identifier(e, &names.document)).transpose()?,
+        anomalies: root
+            .all(&names.anomaly)?
+            .into_iter()
+            .map(|element| anomaly(element, names, ids))
+            .collect::<Result<_, _>>()?,
     };
     if answer.reference.is_none() && !answer.is_refused() {
         return Err(AnswerError::Missing {
@@ -131,134 +239,77 @@ pub(crate) fn read(xml: &str, names: &AnswerSource) -> Result<Answer, AnswerErro
     Ok(answer)
 }
 
-#[derive(Default)]
-struct Element {
-    name: String,
-    in_namespace: bool,
-    text: String,
-    children: Vec<Element>,
+fn anomaly(element: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Anomaly, AnswerError> {
+    let optional = |name: &Option<String>| match name {
+        Some(name) => element.only(name)?.map(|e| identifier(e, name)).transpose(),
+        None => Ok(None),
+    };
+    let severity = match element.required(&names.severity)?.text() {
+        s if names.errors.iter().any(|e| e == s) => Severity::Error,
+        s if names.warnings.iter().any(|w| w == s) => Severity::Warning,
+        _ => return Err(unexpected(&names.severity)),
+    };
+    let message = element.only(&names.message)?.map(Element::words).unwrap_or_default();
+    let told = optional(&names.anomaly_line)?.and_then(|id| row(&id, ids));
+    Ok(Anomaly {
+        severity,
+        code: element.required(&names.code)?.words(),
+        id: optional(&names.anomaly_id)?,
+        line: told.or_else(|| names.line_word.as_ref().and_then(|word| line_in(&message, word))),
+        message,
+    })
 }
 
-impl Element {
-    fn all(&self, name: &str) -> Result<Vec<&Self>, AnswerError> {
-        let found: Vec<&Self> = self.children.iter().filter(|c| c.name == name).collect();
-        if found.iter().all(|c| c.in_namespace) {
-            Ok(found)
-        } else {
-            Err(unexpected(name))
-        }
+/// The row whose number, counted from 1, stands after the word: `Ligne 3 : …` is row 2.
+fn line_in(message: &str, word: &str) -> Option<usize> {
+    let (message, word) = (message.to_lowercase(), word.to_lowercase());
+    let (before, after) = message.split_once(&word)?;
+    if before.ends_with(char::is_alphanumeric) || !after.starts_with(char::is_whitespace) {
+        return None;
     }
+    let after = after.trim_start();
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse::<usize>().ok()?.checked_sub(1)
+}
 
-    fn only(&self, name: &str) -> Result<Option<&Self>, AnswerError> {
-        match self.all(name)?.as_slice() {
-            [] => Ok(None),
-            [one] if one.children.is_empty() => Ok(Some(one)),
-            _ => Err(unexpected(name)),
-        }
-    }
-
-    fn required(&self, name: &str) -> Result<&Self, AnswerError> {
-        self.only(name)?.ok_or_else(|| AnswerError::Missing { element: name.to_owned() })
-    }
-
-    fn words(&self) -> String {
-        let printable = self.text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-        printable.take(LONGEST_TEXT).collect()
-    }
+fn row(id: &str, ids: &[Uuid]) -> Option<usize> {
+    let id = Uuid::try_parse(id).ok()?;
+    ids.iter().position(|known| *known == id)
 }
 
 fn identifier(element: &Element, name: &str) -> Result<String, AnswerError> {
-    let text = element.text.trim();
+    let text = element.text();
     let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if fits { Ok(text.to_owned()) } else { Err(unexpected(name)) }
 }
 
-fn unexpected(element: &str) -> AnswerError {
-    AnswerError::Unexpected {
-        element: element.to_owned(),
+fn boolean(element: &Element, name: &str) -> Result<bool, AnswerError> {
+    match element.required(name)?.text() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(unexpected(name)),
     }
 }
 
-fn parse(xml: &str, namespace: &str) -> Result<Element, AnswerError> {
-    if xml.len() > LARGEST {
-        return Err(AnswerError::TooLarge);
-    }
-    let mut reader = NsReader::from_str(xml);
-    reader.config_mut().expand_empty_elements = true;
-    reader.config_mut().enable_all_checks(true);
-    let mut open: Vec<Element> = Vec::new();
-    let mut root = None;
-    let mut elements = 0_usize;
-    loop {
-        let (resolved, event) = reader.read_resolved_event().map_err(|_| AnswerError::NotXml)?;
-        match event {
-            Event::Start(start) => {
-                elements += 1;
-                if open.len() >= DEEPEST || elements > MOST_ELEMENTS {
-                    return Err(AnswerError::TooLarge);
-                }
-                if root.is_some() || matches!(resolved, ResolveResult::Unknown(_)) {
-                    return Err(AnswerError::NotXml);
-                }
-                if start.attributes().any(|a| a.is_err()) {
-                    return Err(AnswerError::NotXml);
-                }
-                open.push(Element {
-                    name: start.local_name().as_ref().to_owned(),
-                    in_namespace: matches!(resolved, ResolveResult::Bound(Namespace(n)) if n == namespace),
-                    ..Element::default()
-                });
-            }
-            Event::End(_) => {
-                let closed = open.pop().ok_or(AnswerError::NotXml)?;
-                match open.last_mut() {
-                    Some(parent) => parent.children.push(closed),
-                    None => root = Some(closed),
-                }
-            }
-            Event::Text(text) => append(&mut open, &text.xml10_content())?,
-            Event::CData(text) => append(&mut open, &text.xml10_content())?,
-            Event::GeneralRef(reference) => {
-                let c = match reference.resolve_char_ref() {
-                    Ok(Some(c)) => c,
-                    Ok(None) => match reference.into_inner().as_ref() {
-                        "lt" => '<',
-                        "gt" => '>',
-                        "amp" => '&',
-                        "quot" => '"',
-                        "apos" => '\'',
-                        _ => return Err(AnswerError::Forbidden),
-                    },
-                    Err(_) => return Err(AnswerError::NotXml),
-                };
-                append(&mut open, c.encode_utf8(&mut [0; 4]))?;
-            }
-            Event::DocType(_) | Event::PI(_) => return Err(AnswerError::Forbidden),
-            Event::Comment(_) | Event::Decl(_) => {}
-            Event::Eof => break,
-            Event::Empty(_) => return Err(AnswerError::NotXml),
-        }
-    }
-    match root {
-        Some(root) if open.is_empty() => Ok(root),
-        _ => Err(AnswerError::NotXml),
-    }
+fn cents(element: &Element, name: &str) -> Result<i64, AnswerError> {
+    amount::parse(element.required(name)?.text()).ok_or_else(|| unexpected(name))
 }
 
-fn append(open: &mut [Element], text: &str) -> Result<(), AnswerError> {
-    match open.last_mut() {
-        Some(element) => element.text.push_str(text),
-        None if text.trim().is_empty() => {}
-        None => return Err(AnswerError::NotXml),
+/// An amount of the whole; a refusal may leave it out.
+fn sum(root: &Element, name: &str, refused: bool) -> Result<i64, AnswerError> {
+    match root.only(name)? {
+        None if refused => Ok(0),
+        _ => cents(root, name),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Anomaly, Answer, AnswerError, read};
+    use uuid::Uuid;
+
+    use super::{Anomaly, Answer, AnswerError, Payment, SimulatedLine, read, read_payment, read_simulation};
     use crate::Severity;
-    use crate::definition::AnswerSource;
+    use crate::source::{AnswerSource, LineNames, PaymentNames, ShareNames};
 
     fn names() -> AnswerSource {
         let text = |t: &str| t.to_owned();
@@ -273,6 +324,28 @@ mod tests {
             message: text("words"),
             errors: vec![text("E")],
             warnings: vec![text("W")],
+            line_word: Some(text("Ligne")),
+            anomaly_id: Some(text("no")),
+            anomaly_line: Some(text("row")),
+            lines: Some(LineNames {
+                element: text("line"),
+                id: text("row"),
+                accepted: text("ok"),
+                statutory: text("fund"),
+                personal: text("own"),
+                total: text("sum"),
+            }),
+            totals: Some(ShareNames {
+                statutory: text("fund"),
+                personal: text("own"),
+                total: text("sum"),
+            }),
+            payment: Some(PaymentNames {
+                statutory: text("fund"),
+                offset: text("debt"),
+                paid: text("paid"),
+                reason: text("why"),
+            }),
         }
     }
 
@@ -292,6 +365,8 @@ mod tests {
                 severity: Severity::Warning,
                 code: "17".to_owned(),
                 message: "déjà <vu> & lu".to_owned(),
+                id: None,
+                line: None,
             }],
         };
         assert_eq!(read(xml, &names()), Ok(expected));
@@ -358,11 +433,147 @@ mod tests {
         assert_eq!(refused(&many), AnswerError::TooLarge);
     }
 
+    const ROWS: [Uuid; 2] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+
+    fn simulated(inner: &str) -> Result<super::Simulation, AnswerError> {
+        read_simulation(&format!("<reply xmlns='urn:x'>{inner}</reply>"), &names(), &ROWS)
+    }
+
+    fn line(row: Uuid, ok: &str, fund: &str) -> String {
+        format!("<line><row>{row}</row><ok>{ok}</ok><fund>{fund}</fund><own>1.00</own><sum>2.00</sum></line>")
+    }
+
+    #[test]
+    fn a_simulation_is_read_in_the_order_of_the_rows_sent() {
+        let [first, second] = ROWS;
+        let xml = format!(
+            "<doc>D</doc><ref>S</ref>{}{}<fund>46.11</fund><own>6.29</own><sum>52.40</sum>\
+             <remark><no>A-1</no><kind>W</kind><code>7</code><words>x</words><row>{second}</row></remark>",
+            line(second, "0", "3.01"),
+            line(first, "true", "0.07"),
+        );
+        let simulation = simulated(&xml).unwrap();
+        let expected = |accepted, statutory| SimulatedLine {
+            accepted,
+            statutory,
+            personal: 100,
+            total: 200,
+        };
+        assert_eq!(simulation.lines, [expected(true, 7), expected(false, 301)]);
+        assert_eq!((simulation.statutory, simulation.personal, simulation.total), (4611, 629, 5240));
+        assert_eq!((simulation.reference.as_str(), simulation.document.as_deref()), ("S", Some("D")));
+        let anomaly = &simulation.anomalies[0];
+        assert_eq!((anomaly.id.as_deref(), anomaly.line), (Some("A-1"), Some(1)));
+        assert!(!simulation.is_payable());
+    }
+
+    #[test]
+    fn only_a_simulation_accepted_as_a_whole_is_payable() {
+        let [first, second] = ROWS;
+        let sums = "<ref>S</ref><fund>1.00</fund><own>1.00</own><sum>2.00</sum>";
+        let both = format!("{sums}{}{}", line(first, "1", "1.00"), line(second, "true", "0.00"));
+        assert!(simulated(&both).unwrap().is_payable());
+        let warned = format!("{both}<remark><kind>W</kind><code>1</code></remark>");
+        assert!(simulated(&warned).unwrap().is_payable());
+        let refused = format!("{both}<remark><kind>E</kind><code>1</code></remark>");
+        assert!(!simulated(&refused).unwrap().is_payable());
+        let whole = simulated("<remark><kind>E</kind><code>1</code></remark>").unwrap();
+        assert_eq!((whole.reference.as_str(), whole.lines.len(), whole.total), ("", 2, 0));
+        assert!(!whole.is_payable());
+        let nothing = read_simulation(&format!("<reply xmlns='urn:x'>{sums}</reply>"), &names(), &[]).unwrap();
+        assert!(!nothing.is_payable());
+    }
+
+    #[test]
+    fn a_simulation_that_does_not_answer_the_question_is_refused() {
+        let [first, second] = ROWS;
+        let sums = "<ref>S</ref><fund>1.00</fund><own>1.00</own><sum>2.00</sum>";
+        let unexpected = |element: &str| AnswerError::Unexpected {
+            element: element.to_owned(),
+        };
+        let missing = |element: &str| AnswerError::Missing {
+            element: element.to_owned(),
+        };
+        let good = line(first, "1", "1.00");
+        for (second, error) in [
+            (String::new(), missing("line")),
+            (line(first, "1", "1.00"), unexpected("row")),
+            (line(Uuid::from_u128(3), "1", "1.00"), unexpected("row")),
+            (line(second, "yes", "1.00"), unexpected("ok")),
+            (line(second, "1", "1,00"), unexpected("fund")),
+            (line(second, "1", "1.0"), unexpected("fund")),
+            (line(second, "1", "-1.00"), unexpected("fund")),
+            (line(second, "1", "1e2"), unexpected("fund")),
+            (line(second, "1", "12345678901.00"), unexpected("fund")),
+            (line(second, "1", ""), unexpected("fund")),
+            (line(second, "1", "<b/>1.00"), unexpected("fund")),
+            (format!("<line><row>{second}</row></line>"), missing("ok")),
+            ("<line/>".to_owned(), missing("row")),
+        ] {
+            assert_eq!(simulated(&format!("{sums}{good}{second}")), Err(error), "{second}");
+        }
+        let good = format!("{good}{}", line(second, "1", "1.00"));
+        assert_eq!(simulated(&format!("<ref>S</ref>{good}")), Err(missing("fund")));
+        assert_eq!(simulated(&format!("{sums}<sum>2.00</sum>{good}")), Err(unexpected("sum")));
+        assert_eq!(simulated(&good), Err(missing("ref")));
+    }
+
+    #[test]
+    fn a_payment_is_read_and_a_refused_one_pays_nothing() {
+        let pay = |inner: &str| read_payment(&format!("<reply xmlns='urn:x'>{inner}</reply>"), &names());
+        let paid = pay("<doc>S</doc><ref>P</ref><fund>46.11</fund><debt>6.11</debt><paid>40.00</paid><why> dette </why>").unwrap();
+        let expected = Payment {
+            answer: Answer {
+                reference: Some("P".to_owned()),
+                document: Some("S".to_owned()),
+                anomalies: Vec::new(),
+            },
+            statutory: 4611,
+            offset: 611,
+            paid: 4000,
+            reason: Some("dette".to_owned()),
+        };
+        assert_eq!(paid, expected);
+        let refused = pay("<doc>S</doc><remark><kind>E</kind><code>9</code></remark>").unwrap();
+        assert!(refused.answer.is_refused());
+        assert_eq!((refused.statutory, refused.offset, refused.paid, refused.reason), (0, 0, 0, None));
+        let half = pay("<ref>P</ref><fund>1.00</fund><debt>0.00</debt>");
+        assert_eq!(
+            half,
+            Err(AnswerError::Missing {
+                element: "paid".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn words_point_to_a_line() {
+        for (message, line) in [
+            ("Ligne 3 : code inconnu", Some(2)),
+            ("Voir ligne\u{a0}12.", Some(11)),
+            ("LIGNE 1", Some(0)),
+            ("Ligne 0", None),
+            ("Ligne trois", None),
+            ("Ligne", None),
+            ("Ligne3", None),
+            ("Soulignez 3", None),
+            ("souligne 3", None),
+            ("Ligne 99999999999999999999", None),
+            ("İ ligne 2", Some(1)),
+            ("", None),
+        ] {
+            assert_eq!(super::line_in(message, "Ligne"), line, "{message}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_text_is_answered(text in "[<>&;/a-z='\" !\\[\\]-]{0,60}") {
-            let _ = read(&text, &names());
-            let _ = read(&format!("<reply xmlns='urn:x'>{text}</reply>"), &names());
+        fn any_text_is_answered(text in "[<>&;/a-z0-9.='\" !\\[\\]-]{0,60}") {
+            for xml in [text.clone(), format!("<reply xmlns='urn:x'>{text}</reply>"), format!("<reply xmlns='urn:x'><line>{text}</line></reply>")] {
+                let _ = read(&xml, &names());
+                let _ = read_simulation(&xml, &names(), &ROWS);
+                let _ = read_payment(&xml, &names());
+            }
         }
     }
 }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,8 +8,8 @@ pub struct Definition {
     pub kind: String,
     /// The pack's version.
     pub version: String,
-    /// What happens to a finished form: `deposit`.
-    pub workflow: String,
+    /// What happens to a finished form.
+    pub workflow: Workflow,
     /// Function key that opens the form.
     pub shortcut: String,
     /// Full title.
@@ -24,9 +22,31 @@ pub struct Definition {
     pub sections: Vec<SectionDefinition>,
     /// The pages it produces.
     pub volets: Vec<VoletDefinition>,
+    /// The amounts made of the values.
+    pub totals: Vec<TotalDefinition>,
     /// Values a new form starts with; days are resolved.
     #[schema(value_type = Object)]
     pub defaults: Map<String, Value>,
+    /// Whether a deposited form can be cancelled.
+    pub cancellable: bool,
+    /// Whether it may be printed for a handwritten signature.
+    pub paper: bool,
+    /// The kind of form that what was typed can be carried over to: fields and columns of the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns_into: Option<String>,
+    /// The reasons for contesting an anomaly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contestation: Option<Vec<OptionDefinition>>,
+}
+
+/// What happens to a finished form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Workflow {
+    /// It is signed and deposited.
+    Deposit,
+    /// It is priced by the authority, then paid at once or contested.
+    Simulate,
 }
 
 /// One form in the list of forms.
@@ -41,7 +61,7 @@ pub struct FormSummary {
     /// One sentence: what it is for.
     pub description: String,
     /// What happens to a finished form.
-    pub workflow: String,
+    pub workflow: Workflow,
     /// Function key that opens the form.
     pub shortcut: String,
 }
@@ -57,7 +77,7 @@ pub struct SectionDefinition {
     pub fields: Vec<FieldDefinition>,
 }
 
-/// One field.
+/// One field, or one column of a field with rows.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct FieldDefinition {
     /// Key in `values`.
@@ -72,24 +92,49 @@ pub struct FieldDefinition {
     pub hint: Option<String>,
     /// Whether a form without it is refused (when it is shown).
     pub required: bool,
-    /// Path into the session that fills it: `physician.name`.
+    /// Path into session and profile that fills it: `physician.name`, `profile.street`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefill: Option<String>,
+    /// Path to values that are offered: `profile.billing_codes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggest: Option<String>,
+    /// Smallest number, fewest cents or fewest rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i64>,
+    /// Largest number, most cents or most rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
     /// Longest value, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
+    /// Whether a text may hold line breaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multiline: Option<bool>,
     /// Whether it takes the whole row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wide: Option<bool>,
+    /// Whether it is rarely needed and may stay out of sight while it is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<bool>,
+    /// Whether the program fills it when it is left empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filled: Option<bool>,
+    /// Name of the code list, the same wherever the same list is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     /// What can be chosen (types choice and code).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<OptionDefinition>>,
     /// Whether a code outside the options may be typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_entry: Option<bool>,
-    /// The field is shown only when another has one of these values.
+    /// The field is shown only in certain cases.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown_when: Option<ShownWhen>,
+    /// What one row holds (type lines).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub columns: Option<Vec<FieldDefinition>>,
 }
 
 /// One value that can be chosen.
@@ -99,17 +144,36 @@ pub struct OptionDefinition {
     pub value: String,
     /// What is read.
     pub label: String,
+    /// The tariff's amount on the day, in cents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    /// What is special about it: `not_reimbursed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Vec<String>>,
 }
 
-/// A condition on another field.
+/// One amount made of the values.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct TotalDefinition {
+    /// Stable name.
+    pub name: String,
+    /// What stands beside it.
+    pub label: String,
+}
+
+/// A condition on another field, or on another column of the same row. One of `any_of` and `empty` is there.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShownWhen {
     /// The other field.
     pub field: String,
     /// Any of these values shows this field.
-    #[schema(value_type = Vec<Object>)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>, required = false)]
     pub any_of: Vec<Value>,
+    /// `true`: shown while the other is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<bool>,
 }
 
 /// One page set of a form.
@@ -138,7 +202,13 @@ pub enum FieldType {
     AccidentNumber,
     /// A day, `YYYY-MM-DD`.
     Date,
-    /// One line of text.
+    /// `HH:MM`.
+    Time,
+    /// An amount: whole cents, not below zero.
+    Money,
+    /// A whole number.
+    Integer,
+    /// Text of one line, or of several when the field says so.
     Text,
     /// One of a few options.
     Choice,
@@ -146,180 +216,6 @@ pub enum FieldType {
     Code,
     /// `true` or `false`; absent means `false`.
     YesNo,
-}
-
-/// `pack.toml`, as written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PackSource {
-    pub kind: String,
-    pub version: String,
-    pub workflow: String,
-    pub shortcut: String,
-    #[serde(default)]
-    pub roles: Roles,
-    pub examples: Option<Examples>,
-    pub sections: Vec<SectionSource>,
-    #[serde(default)]
-    pub rules: Vec<RuleSource>,
-    #[serde(default)]
-    pub facts: Vec<FactSource>,
-    pub volets: Vec<VoletSource>,
-    pub wire: Option<WireSource>,
-}
-
-/// Fields whose meaning the program has to know.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Roles {
-    pub provider_code: Option<String>,
-    pub ehealth_id: Option<String>,
-}
-
-/// How the examples are checked when the pack opens.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Examples {
-    /// The field that tells which day it is in an example.
-    pub today: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SectionSource {
-    pub id: String,
-    pub fields: Vec<FieldSource>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FieldSource {
-    pub id: String,
-    #[serde(rename = "type")]
-    pub field_type: FieldType,
-    #[serde(default)]
-    pub required: bool,
-    pub prefill: Option<String>,
-    pub max_length: Option<usize>,
-    #[serde(default)]
-    pub wide: bool,
-    #[serde(default)]
-    pub options: Vec<String>,
-    pub codes: Option<String>,
-    #[serde(default)]
-    pub free_entry: bool,
-    pub shown_when: Option<ShownWhen>,
-    pub default: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RuleSource {
-    pub code: String,
-    pub field: String,
-    pub severity: crate::Severity,
-    pub needs: Vec<String>,
-    pub when: String,
-    #[serde(default)]
-    pub params: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FactSource {
-    pub code: String,
-    pub field: String,
-    pub needs: Vec<String>,
-    pub when: Option<String>,
-    #[serde(default)]
-    pub params: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VoletSource {
-    pub name: String,
-    pub signed: bool,
-    pub page: String,
-    #[serde(default)]
-    pub omit: Vec<String>,
-    #[serde(default)]
-    pub derive: BTreeMap<String, String>,
-    pub datamatrix: Option<DataMatrixSource>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DataMatrixSource {
-    /// Without these there is nothing to encode yet.
-    pub needs: Vec<String>,
-    pub template: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WireSource {
-    pub model_uid: String,
-    pub template: String,
-    pub answer: AnswerSource,
-}
-
-/// Names in the authority's answer.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AnswerSource {
-    pub namespace: String,
-    pub root: String,
-    pub reference: String,
-    pub document: String,
-    pub anomaly: String,
-    pub severity: String,
-    pub code: String,
-    pub message: String,
-    pub errors: Vec<String>,
-    pub warnings: Vec<String>,
-}
-
-/// `codes/*.json`, as written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CodeList {
-    /// Whether the list is ours for want of the authority's.
-    #[serde(rename = "sample")]
-    _sample: bool,
-    #[serde(rename = "note")]
-    _note: String,
-    pub codes: Vec<Code>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Code {
-    pub code: String,
-    pub labels: BTreeMap<crate::Lang, String>,
-}
-
-/// `texts/*.json`, as written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TextsSource {
-    pub title: String,
-    pub short_title: String,
-    pub description: String,
-    pub sections: BTreeMap<String, String>,
-    pub fields: BTreeMap<String, FieldTexts>,
-    pub volets: BTreeMap<String, String>,
-    #[serde(default)]
-    pub findings: BTreeMap<String, String>,
-    #[serde(default)]
-    pub facts: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FieldTexts {
-    pub label: String,
-    pub hint: Option<String>,
-    #[serde(default)]
-    pub options: BTreeMap<String, String>,
+    /// Rows: an array of objects with the field's columns.
+    Lines,
 }

@@ -29,6 +29,18 @@ pub enum PackError {
         /// Kind and version of the pack that was asked.
         this: String,
     },
+    /// The reason for a cancellation is empty, too long, or holds a character that cannot be seen.
+    #[error("a reason has 1 to {longest} visible characters")]
+    Reason {
+        /// Longest reason, in characters.
+        longest: usize,
+    },
+    /// A simulation that was not accepted as a whole cannot be paid.
+    #[error("the simulation was not accepted as a whole")]
+    NotPayable,
+    /// Nothing is contested, or an anomaly the simulation does not have, or for a reason that is not on the list.
+    #[error("only anomalies of the simulation can be contested, each once, for a reason on the list")]
+    Contestation,
     /// The wire message could not be made from checked values: the template and the definition disagree.
     #[error("{file}: {reason}")]
     Wire {
@@ -54,13 +66,16 @@ impl Explain for PackError {
             Self::Missing { .. } | Self::Broken { .. } => "form-pack-broken",
             Self::UnknownVolet(_) => "form-volet-unknown",
             Self::ForeignValues { .. } => "form-values-foreign",
+            Self::Reason { .. } => "cancellation-reason-wrong",
+            Self::NotPayable => "pid-not-payable",
+            Self::Contestation => "pid-contestation-wrong",
             Self::Wire { .. } => "form-wire-failed",
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::UnknownVolet(_) => Fault::You,
+            Self::UnknownVolet(_) | Self::Reason { .. } | Self::NotPayable | Self::Contestation => Fault::You,
             _ => Fault::Us,
         }
     }

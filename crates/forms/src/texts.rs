@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use crate::{Lang, PackError, values};
+use crate::{Lang, PackError, amount, values};
 
 /// What the program itself says about a field, whatever the pack.
 const OWN: [(Lang, &str); 4] = [
@@ -27,6 +27,9 @@ impl Sentences {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(10_000));
         environment.add_filter("date", |day: String| values::parse_iso(&day).map_or(day, values::shown));
+        environment.add_filter("money", |state: &State<'_, '_>, cents: i64| {
+            amount::shown(cents, language(state.name()).unwrap_or_default())
+        });
         let mut sentences = Self(environment);
         for (lang, texts) in OWN {
             let texts: BTreeMap<String, String> =
@@ -56,4 +59,8 @@ impl Sentences {
 
 fn name(lang: Lang, code: &str) -> String {
     format!("{}/{code}", lang.code())
+}
+
+fn language(name: &str) -> Option<Lang> {
+    Lang::of_tag(name.split('/').next()?)
 }

@@ -3,12 +3,16 @@
 use serde_json::{Map, Value, json};
 use time::{Date, Month};
 
-use crate::definition::{FieldSource, FieldType};
 use crate::matricule::{Matricule, MatriculeError, WrongCheckDigits};
-use crate::{Environment, Severity};
+use crate::source::{Characters, FieldSource};
+use crate::{Environment, FieldType, Severity, amount};
 
 /// Longest text when the definition sets no other limit, in characters.
 pub(crate) const DEFAULT_LENGTH: usize = 200;
+/// Most rows when the definition sets no other limit.
+const MOST_ROWS: i64 = 99;
+/// Largest number when the definition sets no other limit.
+const LARGEST_NUMBER: i64 = 999_999_999;
 
 /// What was made of one value.
 #[derive(Default)]
@@ -19,25 +23,44 @@ pub(crate) struct Reading {
     pub faults: Vec<(Severity, &'static str, Map<String, Value>)>,
 }
 
-/// Reads one value. `known_codes` says whether a code is on the field's list.
+/// Reads one value; rows are read one by one elsewhere. `known_code` says whether a code is on the field's list.
 pub(crate) fn read(field: &FieldSource, raw: &Value, environment: Environment, known_code: impl Fn(&str) -> bool) -> Reading {
-    let text = match (field.field_type, raw) {
-        (_, Value::Null) => return Reading::default(),
-        (FieldType::YesNo, Value::Bool(yes)) => return Reading::good(Value::Bool(*yes)),
-        (FieldType::YesNo, Value::String(text)) if text.trim().is_empty() => return Reading::default(),
-        (FieldType::YesNo, _) => return Reading::bad("value-not-yes-no", Map::new()),
-        (_, Value::String(text)) => text.trim(),
-        _ => return Reading::bad("value-not-text", Map::new()),
-    };
-    if text.is_empty() {
-        return Reading::default();
+    match (field.field_type, raw) {
+        (_, Value::Null) => Reading::default(),
+        (_, Value::String(text)) if text.trim().is_empty() => Reading::default(),
+        (FieldType::YesNo, Value::Bool(yes)) => Reading::good(Value::Bool(*yes)),
+        (FieldType::YesNo, _) => Reading::bad("value-not-yes-no", Map::new()),
+        (FieldType::Integer | FieldType::Money, Value::Number(number)) => match number.as_i64() {
+            Some(number) => self::number(field, number),
+            None => Reading::bad(not_a_number(field), Map::new()),
+        },
+        (FieldType::Integer | FieldType::Money, _) => Reading::bad(not_a_number(field), Map::new()),
+        (FieldType::Lines, _) => Reading::bad("value-not-rows", Map::new()),
+        (_, Value::String(typed)) => text(field, typed.trim(), environment, known_code),
+        _ => Reading::bad("value-not-text", Map::new()),
     }
-    let limit = limit(field);
-    if text.chars().count() > limit {
+}
+
+fn text(field: &FieldSource, text: &str, environment: Environment, known_code: impl Fn(&str) -> bool) -> Reading {
+    // A browser's text area ends lines as it likes.
+    let unified = field.multiline.then(|| text.replace("\r\n", "\n").replace('\r', "\n"));
+    let text = unified.as_deref().unwrap_or(text);
+    let (length, limit) = (text.chars().count(), limit(field));
+    if length > limit {
         return Reading::bad("value-too-long", words(json!({"limit": limit})));
     }
-    if text.chars().any(is_invisible) {
+    if text.chars().any(|c| is_invisible(c) && !(field.multiline && c == '\n')) {
         return Reading::bad("value-invisible-character", Map::new());
+    }
+    if let Some(least) = field.min_length.filter(|least| length < *least) {
+        return Reading::bad("value-too-short", words(json!({"limit": least})));
+    }
+    match field.chars {
+        Some(Characters::Digits) if !text.bytes().all(|b| b.is_ascii_digit()) => return Reading::bad("value-not-digits", Map::new()),
+        Some(Characters::Alphanumeric) if !text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            return Reading::bad("value-not-alphanumeric", Map::new());
+        }
+        _ => {}
     }
     match field.field_type {
         FieldType::Matricule => matricule(text, environment),
@@ -45,9 +68,11 @@ pub(crate) fn read(field: &FieldSource, raw: &Value, environment: Environment, k
         FieldType::EhealthId => digits(text, 10, "ehealth-id-format", |_| true),
         FieldType::AccidentNumber => accident_number(text),
         FieldType::Date => date(text),
+        FieldType::Time => time_of_day(text),
         FieldType::Choice if !field.options.iter().any(|o| o == text) => Reading::bad("choice-unknown", Map::new()),
         FieldType::Code => code(text, field.free_entry, known_code),
-        FieldType::Text | FieldType::Choice | FieldType::YesNo => Reading::good(Value::String(text.to_owned())),
+        FieldType::Text | FieldType::Choice => Reading::good(Value::String(text.to_owned())),
+        FieldType::YesNo | FieldType::Integer | FieldType::Money | FieldType::Lines => Reading::bad("value-not-text", Map::new()),
     }
 }
 
@@ -59,6 +84,37 @@ pub(crate) fn limit(field: &FieldSource) -> usize {
         FieldType::Code => 10,
         _ => 40,
     })
+}
+
+/// Smallest and largest number, cents or rows of a field of such a type.
+pub(crate) fn bounds(field: &FieldSource) -> Option<(i64, i64)> {
+    let (least, most) = match field.field_type {
+        FieldType::Integer => (0, LARGEST_NUMBER),
+        FieldType::Money => (0, amount::LARGEST),
+        FieldType::Lines => (0, MOST_ROWS),
+        _ => return None,
+    };
+    Some((field.min.unwrap_or(least), field.max.unwrap_or(most)))
+}
+
+/// Nothing, for the check whether something has to be filled in.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(rows) => rows.is_empty(),
+        _ => false,
+    }
+}
+
+/// Nothing typed: also a text of spaces, `false`, and a row of all these.
+pub(crate) fn is_blank(raw: &Value) -> bool {
+    match raw {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(rows) => rows.is_empty(),
+        Value::Object(row) => row.values().all(is_blank),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
 }
 
 /// A day as it is sent.
@@ -124,6 +180,39 @@ fn digits(text: &str, length: usize, fault: &'static str, also: impl Fn(&str) ->
     }
 }
 
+fn not_a_number(field: &FieldSource) -> &'static str {
+    match field.field_type {
+        FieldType::Money => "value-not-cents",
+        _ => "value-not-number",
+    }
+}
+
+fn number(field: &FieldSource, number: i64) -> Reading {
+    let money = field.field_type == FieldType::Money;
+    let (least, most) = bounds(field).unwrap_or((i64::MIN, i64::MAX));
+    let limited = |code: &'static str, limit: i64| Reading::bad(code, words(json!({"limit": limit})));
+    match (number < least, number > most, money) {
+        (true, _, false) => limited("number-too-small", least),
+        (true, _, true) => limited("amount-too-small", least),
+        (_, true, false) => limited("number-too-large", most),
+        (_, true, true) => limited("amount-too-large", most),
+        _ => Reading::good(Value::from(number)),
+    }
+}
+
+fn time_of_day(text: &str) -> Reading {
+    let read = text.split_once(':').filter(|(hour, minute)| {
+        let below = |part: &str, end: u8| {
+            part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()) && part.parse::<u8>().is_ok_and(|number| number < end)
+        };
+        below(hour, 24) && below(minute, 60)
+    });
+    match read {
+        Some(_) => Reading::good(Value::String(text.to_owned())),
+        None => Reading::bad("time-unreadable", Map::new()),
+    }
+}
+
 fn accident_number(text: &str) -> Reading {
     let number = text.replace([' ', '.', '-'], "").to_uppercase();
     let fits = number
@@ -171,7 +260,7 @@ fn iso_parts(text: &str) -> Option<(i32, u8, u8)> {
 }
 
 /// Controls, line breaks, zero-width and direction marks: they hide or reorder what is read on a signed page.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')

@@ -35,9 +35,33 @@ pub enum State {
     Failed,
     /// It may have reached mySecu and no valid answer came back: never sent again.
     Unknown,
+    /// The authority said what it would pay; nothing was paid.
+    Simulated,
+    /// What the authority said to a simulation was contested; nothing was paid.
+    Contested,
+    /// A cancellation is on its way, or its answer was lost: it may be asked for again.
+    Cancelling,
+    /// The authority cancelled it.
+    Cancelled,
+    /// Its pages were made for a handwritten signature; nothing was sent.
+    Paper,
 }
 
 impl State {
+    const ALL: [Self; 11] = [
+        Self::Checking,
+        Self::Signing,
+        Self::Depositing,
+        Self::Deposited,
+        Self::Failed,
+        Self::Unknown,
+        Self::Simulated,
+        Self::Contested,
+        Self::Cancelling,
+        Self::Cancelled,
+        Self::Paper,
+    ];
+
     /// The word stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +72,11 @@ impl State {
             Self::Deposited => "deposited",
             Self::Failed => "failed",
             Self::Unknown => "unknown",
+            Self::Simulated => "simulated",
+            Self::Contested => "contested",
+            Self::Cancelling => "cancelling",
+            Self::Cancelled => "cancelled",
+            Self::Paper => "paper",
         }
     }
 }
@@ -56,17 +85,10 @@ impl FromStr for State {
     type Err = JournalError;
 
     fn from_str(word: &str) -> Result<Self, JournalError> {
-        [
-            Self::Checking,
-            Self::Signing,
-            Self::Depositing,
-            Self::Deposited,
-            Self::Failed,
-            Self::Unknown,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .ok_or(JournalError::Unreadable)
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or(JournalError::Unreadable)
     }
 }
 
@@ -98,14 +120,31 @@ pub struct Entry {
     pub finished_at: Option<OffsetDateTime>,
     /// Who acted for whom.
     pub who: Who,
+    /// The provider code in whose mySecu space it was sent; absent in lines of before it was noted.
+    pub provider_code: Option<String>,
     /// mySecu's reference.
     pub reference: Option<String>,
     /// mySecu's Correlation-ID.
     pub correlation_id: Option<String>,
     /// The document this one replaces.
     pub replaces: Option<Uuid>,
+    /// The document that took its place, or was meant to.
+    pub replaced_by: Option<Uuid>,
+    /// Its cancellation, once one was asked for.
+    pub cancellation: Option<Cancellation>,
     /// Stable code of the problem that ended it, and whose fault that was.
     pub problem: Option<(String, Fault)>,
+}
+
+/// A document's cancellation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The id of the message that asks for it.
+    pub id: Uuid,
+    /// When the authority confirmed it.
+    pub at: Option<OffsetDateTime>,
+    /// mySecu's Correlation-ID of the last answer to it.
+    pub correlation_id: Option<String>,
 }
 
 /// The last thing known of a document.
@@ -179,25 +218,30 @@ impl Journal {
         Ok(Self { pool, most, _lock: lock })
     }
 
-    /// Begins a document, or begins one again that had failed.
+    /// Begins a document, or begins one again whose state is one of `over`. The links of a replacement stay.
     ///
     /// # Errors
-    /// [`JournalError::Settled`] when the id is there in any other state than `failed`.
-    pub async fn begin(&self, entry: &Entry) -> Result<(), JournalError> {
+    /// [`JournalError::Settled`] when the id is there in any other state or as another kind.
+    pub async fn begin(&self, entry: &Entry, over: &[State]) -> Result<(), JournalError> {
+        let over: String = over.iter().flat_map(|state| [" ", state.as_str(), " "]).collect();
         let done = sqlx::query(
-            "INSERT INTO journal (id, kind, state, created_at, actor_id, actor_name, physician_id, physician_name, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = NULL, problem_code = NULL, problem_fault = NULL, actor_id = excluded.actor_id, actor_name = excluded.actor_name, \
-             physician_id = excluded.physician_id, physician_name = excluded.physician_name, replaces = excluded.replaces WHERE journal.state = 'failed' AND journal.kind = excluded.kind",
+            "INSERT INTO journal (id, kind, state, created_at, finished_at, actor_id, actor_name, physician_id, physician_name, provider_code, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at, reference = NULL, correlation_id = NULL, problem_code = NULL, problem_fault = NULL, \
+             actor_id = excluded.actor_id, actor_name = excluded.actor_name, physician_id = excluded.physician_id, physician_name = excluded.physician_name, \
+             provider_code = excluded.provider_code, replaces = excluded.replaces WHERE instr(?, ' ' || journal.state || ' ') > 0 AND journal.kind = excluded.kind",
         )
         .bind(entry.id.to_string())
         .bind(&entry.kind)
         .bind(entry.state.as_str())
         .bind(stamp(entry.created_at)?)
+        .bind(entry.finished_at.map(stamp).transpose()?)
         .bind(&entry.who.actor_id)
         .bind(&entry.who.actor_name)
         .bind(&entry.who.physician_id)
         .bind(&entry.who.physician_name)
+        .bind(&entry.provider_code)
         .bind(entry.replaces.map(|id| id.to_string()))
+        .bind(over)
         .execute(&self.pool)
         .await?;
         if done.rows_affected() != 1 {
@@ -241,6 +285,65 @@ impl Journal {
             .bind(&settlement.correlation_id)
             .bind(settlement.problem.as_ref().map(|(code, _)| code))
             .bind(settlement.problem.as_ref().map(|(_, fault)| fault.as_str()))
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a cancellation is about to leave: under which message id, and which document takes the place.
+    ///
+    /// # Errors
+    /// [`JournalError::Settled`] when the document is not in a state that can be cancelled: then nothing may leave.
+    pub async fn begin_cancellation(&self, id: Uuid, cancellation_id: Uuid, replaced_by: Option<Uuid>) -> Result<(), JournalError> {
+        let done = sqlx::query(
+            "UPDATE journal SET state = 'cancelling', cancellation_id = ?, replaced_by = ? WHERE id = ? AND state IN ('deposited', 'unknown', 'cancelling')",
+        )
+        .bind(cancellation_id.to_string())
+        .bind(replaced_by.map(|id| id.to_string()))
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(JournalError::Settled)
+        }
+    }
+
+    /// Notes what became of a cancellation: `Cancelled` at a time, `Cancelling` while its answer is lost, or the state of before when
+    /// it certainly did not happen. The document's own reference and Correlation-ID stay.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`].
+    pub async fn settle_cancellation(
+        &self,
+        id: Uuid,
+        state: State,
+        cancelled_at: Option<OffsetDateTime>,
+        settlement: &Settlement,
+    ) -> Result<(), JournalError> {
+        sqlx::query(
+            "UPDATE journal SET state = ?, cancelled_at = ?, cancellation_correlation_id = ?, problem_code = ?, problem_fault = ? WHERE id = ?",
+        )
+        .bind(state.as_str())
+        .bind(cancelled_at.map(stamp).transpose()?)
+        .bind(&settlement.correlation_id)
+        .bind(settlement.problem.as_ref().map(|(code, _)| code))
+        .bind(settlement.problem.as_ref().map(|(_, fault)| fault.as_str()))
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes which document takes the place of one that needs no cancellation any more.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`].
+    pub async fn link(&self, id: Uuid, replaced_by: Uuid) -> Result<(), JournalError> {
+        sqlx::query("UPDATE journal SET replaced_by = ? WHERE id = ?")
+            .bind(replaced_by.to_string())
             .bind(id.to_string())
             .execute(&self.pool)
             .await?;
@@ -332,9 +435,19 @@ fn entry(row: &SqliteRow) -> Result<Entry, JournalError> {
             physician_id: row.try_get("physician_id")?,
             physician_name: row.try_get("physician_name")?,
         },
+        provider_code: text("provider_code")?,
         reference: text("reference")?,
         correlation_id: text("correlation_id")?,
         replaces: text("replaces")?.map(uuid).transpose()?,
+        replaced_by: text("replaced_by")?.map(uuid).transpose()?,
+        cancellation: match text("cancellation_id")? {
+            Some(id) => Some(Cancellation {
+                id: uuid(id)?,
+                at: text("cancelled_at")?.map(moment).transpose()?,
+                correlation_id: text("cancellation_correlation_id")?,
+            }),
+            None => None,
+        },
         problem: text("problem_code")?.zip(text("problem_fault")?.and_then(|word| Fault::from_word(&word))),
     })
 }
@@ -388,19 +501,24 @@ mod tests {
                 physician_id: "1900000001".into(),
                 physician_name: "Dr Weber".into(),
             },
+            provider_code: Some("90000101".into()),
             reference: None,
             correlation_id: None,
             replaces: None,
+            replaced_by: None,
+            cancellation: None,
             problem: None,
         }
     }
+
+    const AGAIN: &[State] = &[State::Failed];
 
     #[tokio::test]
     async fn a_failed_document_may_begin_again_and_a_deposited_one_may_not() {
         let journal = Journal::in_memory().await.unwrap();
         let id = Uuid::from_u128(1);
-        journal.begin(&sample(id)).await.unwrap();
-        assert!(matches!(journal.begin(&sample(id)).await, Err(JournalError::Settled)));
+        journal.begin(&sample(id), AGAIN).await.unwrap();
+        assert!(matches!(journal.begin(&sample(id), AGAIN).await, Err(JournalError::Settled)));
         journal
             .settle(
                 id,
@@ -413,7 +531,7 @@ mod tests {
             )
             .await
             .unwrap();
-        journal.begin(&sample(id)).await.unwrap();
+        journal.begin(&sample(id), AGAIN).await.unwrap();
         journal.advance(id, State::Depositing).await.unwrap();
         journal
             .settle(
@@ -427,7 +545,7 @@ mod tests {
             )
             .await
             .unwrap();
-        assert!(matches!(journal.begin(&sample(id)).await, Err(JournalError::Settled)));
+        assert!(matches!(journal.begin(&sample(id), AGAIN).await, Err(JournalError::Settled)));
         let entry = journal.find(id).await.unwrap().unwrap();
         assert_eq!(
             (entry.state, entry.reference.as_deref(), entry.problem),
@@ -442,9 +560,9 @@ mod tests {
         let file = folder.path().join("private").join("journal.db");
         let (sent, unsent) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let journal = Journal::open(&file).await.unwrap();
-        journal.begin(&sample(sent)).await.unwrap();
+        journal.begin(&sample(sent), AGAIN).await.unwrap();
         journal.advance(sent, State::Depositing).await.unwrap();
-        journal.begin(&sample(unsent)).await.unwrap();
+        journal.begin(&sample(unsent), AGAIN).await.unwrap();
         assert!(
             matches!(Journal::open(&file).await, Err(JournalError::InUse)),
             "one process at a time"
@@ -471,5 +589,119 @@ mod tests {
         std::fs::write(&file, b"not a database, but somebody's only copy of something").unwrap();
         assert!(Journal::open(&file).await.is_err());
         assert!(std::fs::read(&file).unwrap().starts_with(b"not a database"));
+    }
+
+    #[tokio::test]
+    async fn a_line_is_begun_again_only_over_the_states_named() {
+        let journal = Journal::in_memory().await.unwrap();
+        let id = Uuid::from_u128(1);
+        journal.begin(&sample(id), &[]).await.unwrap();
+        let now = datetime!(2026-11-21 10:01 UTC);
+        let reference = Settlement {
+            reference: Some("SIM-1".into()),
+            ..Settlement::default()
+        };
+        journal.settle(id, State::Simulated, now, &reference).await.unwrap();
+        assert!(matches!(journal.begin(&sample(id), AGAIN).await, Err(JournalError::Settled)));
+        // "simulated" is no part of another word, and no word is part of it.
+        assert!(matches!(
+            journal.begin(&sample(id), &[State::Paper, State::Contested]).await,
+            Err(JournalError::Settled)
+        ));
+        let other_kind = Entry {
+            kind: "mh".into(),
+            ..sample(id)
+        };
+        assert!(matches!(
+            journal.begin(&other_kind, &[State::Simulated]).await,
+            Err(JournalError::Settled)
+        ));
+        journal.begin(&sample(id), &[State::Failed, State::Simulated]).await.unwrap();
+        let entry = journal.find(id).await.unwrap().unwrap();
+        assert_eq!((entry.state, entry.reference), (State::Signing, None));
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_is_noted_before_it_leaves_and_survives_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.db");
+        let (old, new, message) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let journal = Journal::open(&file).await.unwrap();
+        journal.begin(&sample(old), AGAIN).await.unwrap();
+        assert!(
+            matches!(journal.begin_cancellation(old, message, None).await, Err(JournalError::Settled)),
+            "what was never deposited is not cancelled"
+        );
+        let now = datetime!(2026-11-21 10:01 UTC);
+        let deposited = Settlement {
+            reference: Some("R".into()),
+            correlation_id: Some("Id-1".into()),
+            problem: None,
+        };
+        journal.settle(old, State::Deposited, now, &deposited).await.unwrap();
+        journal.begin_cancellation(old, message, Some(new)).await.unwrap();
+        journal.close().await;
+        drop(journal);
+
+        let journal = Journal::open(&file).await.unwrap();
+        let entry = journal.find(old).await.unwrap().unwrap();
+        assert_eq!((entry.state, entry.replaced_by), (State::Cancelling, Some(new)));
+        assert_eq!(entry.cancellation.map(|cancellation| cancellation.id), Some(message));
+        let answer = Settlement {
+            correlation_id: Some("Id-2".into()),
+            ..Settlement::default()
+        };
+        journal
+            .settle_cancellation(old, State::Cancelled, Some(now), &answer)
+            .await
+            .unwrap();
+        let entry = journal.find(old).await.unwrap().unwrap();
+        assert_eq!(entry.reference.as_deref(), Some("R"));
+        assert_eq!(entry.correlation_id.as_deref(), Some("Id-1"), "the deposit's own stays");
+        let cancellation = Cancellation {
+            id: message,
+            at: Some(now),
+            correlation_id: Some("Id-2".into()),
+        };
+        assert_eq!((entry.state, entry.cancellation), (State::Cancelled, Some(cancellation)));
+        assert!(matches!(
+            journal.begin_cancellation(old, message, None).await,
+            Err(JournalError::Settled)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_journal_of_the_first_version_opens_with_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.db");
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let mut first = sqlx::migrate!();
+        first.migrations = first.migrations.iter().take(1).cloned().collect::<Vec<_>>().into();
+        first.run(&pool).await.unwrap();
+        for (id, state) in [(1_u128, "deposited"), (2, "depositing")] {
+            sqlx::query("INSERT INTO journal (id, kind, state, created_at, actor_id, actor_name, physician_id, physician_name, reference) VALUES (?, 'ecit', ?, '2026-11-21T10:00:00Z', 'a', 'Claire', '1900000001', 'Dr Weber', 'R')")
+                .bind(Uuid::from_u128(id).to_string())
+                .bind(state)
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+        pool.close().await;
+
+        let journal = Journal::open(&file).await.unwrap();
+        let lines = journal.list(None, 10).await.unwrap();
+        let states: Vec<_> = lines.iter().map(|line| (line.id.as_u128(), line.state)).collect();
+        assert_eq!(
+            states,
+            [(2, State::Unknown), (1, State::Deposited)],
+            "order and outcome are those of before"
+        );
+        let deposited = lines.last().unwrap();
+        assert_eq!(
+            (deposited.reference.as_deref(), deposited.provider_code.as_deref()),
+            (Some("R"), None)
+        );
+        journal.begin_cancellation(deposited.id, Uuid::from_u128(3), None).await.unwrap();
     }
 }

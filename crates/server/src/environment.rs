@@ -36,6 +36,7 @@ impl ServerSettings {
                 only_these_anchors: reader.parsed("ECONNECTOR_CA_FILE_ONLY", Some("false"), false),
                 timeout_seconds: None,
                 journal: None,
+                forms_folder: reader.optional("ECONNECTOR_FORMS_FOLDER").map(PathBuf::from),
                 aes: AesPart {
                     issuer: reader.url("ECONNECTOR_ISSUER"),
                     client_id: reader.optional("ECONNECTOR_CLIENT_ID").unwrap_or_else(|| "econnector".to_owned()),

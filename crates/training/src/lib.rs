@@ -80,6 +80,7 @@ impl Training {
             only_these_anchors: true,
             journal,
             timeout_seconds: None,
+            forms_folder: None,
             aes: AesPart {
                 issuer: url::Url::parse(&ready.issuer)?,
                 client_id: ready.desktop_client_id.clone(),

@@ -1,0 +1,213 @@
+//! Taking a deposited document back, for good or for another in its place. The authority cancels a document once, so asking again
+//! after a lost answer is safe.
+
+use std::sync::Arc;
+
+use econnector_base::{Explain as _, Fault, Patient};
+use econnector_forms::Cancellation;
+use econnector_identity::Principal;
+use econnector_journal::{Entry, Settlement, State};
+use uuid::Uuid;
+
+use crate::error::Sent;
+use crate::run::{Run, Stopwatch, confirmed, own_space};
+use crate::{Caller, Connector, Error, Issue, JournalLine};
+
+/// Longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+/// The reason of a replacement for which none was given; read by the authority.
+const REPLACED: &str = "Remplacement du document";
+/// The authority's code for a document that is cancelled already: what was asked for is done. Our reading, docs/wire.md.
+const ALREADY_CANCELLED: &str = "DEJA_ANNULE";
+
+/// A document to cancel.
+pub struct Cancel {
+    /// The document.
+    pub id: Uuid,
+    /// For the authority; 1 to 200 characters. Sent and not kept: people write names into it.
+    pub reason: Patient<String>,
+    /// The document that will take its place.
+    pub replaced_by: Option<Uuid>,
+}
+
+/// What has to happen to a document before another takes its place.
+pub(crate) struct Replacement {
+    replaced: Entry,
+    reason: Patient<String>,
+}
+
+impl Connector {
+    /// Cancels a deposited document at the authority. A document that is cancelled already stays so, and nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`], also for the document of another physician; [`Error::NotDeposited`], [`Error::NotCancellable`],
+    /// [`Error::AlreadyReplaced`], [`Error::ReasonWrong`]; [`Error::Refused`] by the authority; [`Error::Lost`]: ask again.
+    pub async fn cancel(self: &Arc<Self>, caller: Caller, cancel: Cancel) -> Result<JournalLine, Error> {
+        let (this, id, replaced_by) = (Arc::clone(self), cancel.id, cancel.replaced_by);
+        self.alone(id, replaced_by, async move { this.cancel_alone(&caller, cancel).await })
+            .await
+    }
+
+    async fn cancel_alone(self: &Arc<Self>, caller: &Caller, cancel: Cancel) -> Result<JournalLine, Error> {
+        let watch = Stopwatch::start();
+        let authorized = watch.waiting(self.authorized(caller)).await?;
+        let reason = reason(&cancel.reason)?;
+        let own = |entry: &Entry| entry.who.physician_id == authorized.principal.physician.ehealth_id;
+        let entry = self.settle_stale(cancel.id).await?.filter(own).ok_or(Error::UnknownDocument)?;
+        self.may_take_the_place(&entry, cancel.replaced_by).await?;
+        if entry.state == State::Cancelled {
+            if let Some(by) = cancel.replaced_by {
+                self.journal.link(entry.id, by).await?;
+            }
+        } else if may_be_cancelled(entry.state) {
+            let pack = self.pack(&entry.kind)?;
+            let provider_code = own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
+            let run = Run::begin(self, caller, pack, entry.id, authorized, provider_code, watch);
+            run.cancel(&entry, &reason, cancel.replaced_by).await?;
+        } else {
+            return Err(Error::NotDeposited);
+        }
+        let entry = self.journal.find(cancel.id).await?.ok_or(Error::UnknownDocument)?;
+        Ok(self.line(entry))
+    }
+
+    /// What has to happen before a new document takes the place of `replaces`; an error when it may not.
+    pub(crate) async fn replacement(
+        &self,
+        replaces: Uuid,
+        new: &Issue,
+        principal: &Principal,
+        reason: Option<Patient<String>>,
+    ) -> Result<Replacement, Error> {
+        let own = |entry: &Entry| entry.who.physician_id == principal.physician.ehealth_id;
+        let replaced = self.settle_stale(replaces).await?.filter(own).ok_or(Error::UnknownDocument)?;
+        if replaced.kind != new.kind || replaced.id == new.id {
+            return Err(Error::ReplacesOther);
+        }
+        self.may_take_the_place(&replaced, Some(new.id)).await?;
+        if may_be_cancelled(replaced.state) {
+            if !self.pack(&replaced.kind)?.is_cancellable() {
+                return Err(Error::NotCancellable);
+            }
+            own_space(replaced.provider_code.as_deref(), &principal.physician)?;
+        }
+        Ok(Replacement {
+            replaced,
+            reason: reason.unwrap_or_else(|| Patient::new(REPLACED.to_owned())),
+        })
+    }
+
+    /// A place is taken once: whatever stands, or may stand, in it must itself be replaced or cancelled first.
+    async fn may_take_the_place(&self, entry: &Entry, new: Option<Uuid>) -> Result<(), Error> {
+        if new == Some(entry.id) {
+            return Err(Error::ReplacesOther);
+        }
+        let Some(other) = entry.replaced_by.filter(|other| new.is_some_and(|new| new != *other)) else {
+            return Ok(());
+        };
+        let stands = self
+            .journal
+            .find(other)
+            .await?
+            .is_some_and(|other| !matches!(other.state, State::Failed | State::Cancelled));
+        if stands { Err(Error::AlreadyReplaced) } else { Ok(()) }
+    }
+}
+
+impl Run<'_> {
+    /// Cancels what this document replaces, if that still holds, and links the two.
+    pub(crate) async fn make_room(&self, replacement: Replacement) -> Result<(), Error> {
+        let Replacement { replaced, reason } = replacement;
+        if may_be_cancelled(replaced.state) {
+            self.cancel(&replaced, &reason, Some(self.id)).await
+        } else {
+            Ok(self.connector.journal.link(replaced.id, self.id).await?)
+        }
+    }
+
+    /// Asks the authority to cancel a document, and notes what became of it.
+    async fn cancel(&self, entry: &Entry, reason: &Patient<String>, replaced_by: Option<Uuid>) -> Result<(), Error> {
+        if !self.pack.is_cancellable() {
+            return Err(Error::NotCancellable);
+        }
+        let journal = &self.connector.journal;
+        // The very same question keeps its message id, by which the authority may know it again.
+        let asked_before = entry.cancellation.as_ref().filter(|_| entry.replaced_by == replaced_by);
+        let id = asked_before.map_or_else(|| self.connector.ids.next(), |cancellation| cancellation.id);
+        let wire = self.pack.cancellation(&Cancellation {
+            id,
+            cancelled: entry.id,
+            replaced_by,
+            reason: reason.reveal(),
+        })?;
+        journal.begin_cancellation(entry.id, id, replaced_by).await?;
+        let answered = self
+            .ask(Sent::Cancellation, wire, |xml| self.pack.read_cancellation_answer(xml))
+            .await;
+        let names = [id.to_string(), entry.id.to_string()];
+        let outcome = answered.and_then(|(answer, correlation_id)| {
+            let names = names.each_ref().map(String::as_str);
+            confirmed(Sent::Cancellation, answer, &names, &[ALREADY_CANCELLED], correlation_id)
+        });
+        let (state, at, settlement) = match &outcome {
+            Ok(confirmed) => (
+                State::Cancelled,
+                Some(self.connector.clock.now()),
+                Settlement {
+                    correlation_id: confirmed.correlation_id.clone(),
+                    ..Settlement::default()
+                },
+            ),
+            Err(error) => {
+                let (state, problem) = left_by(error, entry);
+                let settlement = Settlement {
+                    correlation_id: error.correlation_id(),
+                    problem,
+                    ..Settlement::default()
+                };
+                (state, None, settlement)
+            }
+        };
+        // What the authority did is done: a journal that fails now leaves "cancelling", from where it may be asked again.
+        if let Err(error) = journal.settle_cancellation(entry.id, state, at, &settlement).await {
+            tracing::error!(id = %entry.id, state = state.as_str(), %error, "the journal did not take an outcome");
+        }
+        outcome.map(|_| ())
+    }
+}
+
+/// Whether the authority has, or may have, a document that still holds.
+pub(crate) const fn may_be_cancelled(state: State) -> bool {
+    matches!(state, State::Deposited | State::Unknown | State::Cancelling)
+}
+
+/// A reason the authority takes: one line of 1 to 200 characters.
+pub(crate) fn reason(typed: &Patient<String>) -> Result<Patient<String>, Error> {
+    let text = typed.reveal().trim();
+    let fits = (1..=LONGEST_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits {
+        Ok(Patient::new(text.to_owned()))
+    } else {
+        Err(Error::ReasonWrong)
+    }
+}
+
+/// In which state, and with which problem, a cancellation that did not succeed leaves its document.
+fn left_by(error: &Error, entry: &Entry) -> (State, Option<(String, Fault)>) {
+    let before = if entry.reference.is_some() {
+        State::Deposited
+    } else {
+        State::Unknown
+    };
+    let refused = matches!(error, Error::Refused { .. });
+    if error.leaves_open(Sent::Cancellation) {
+        (State::Cancelling, Some((error.code().to_owned(), error.fault())))
+    } else if entry.state == State::Cancelling && !refused {
+        // This try did not arrive; whether an earlier one did is as open as before.
+        (State::Cancelling, entry.problem.clone())
+    } else if before == State::Unknown {
+        (State::Unknown, Some((Sent::Deposit.code().to_owned(), Fault::Network)))
+    } else {
+        (State::Deposited, None)
+    }
+}

@@ -1,0 +1,342 @@
+//! Looking at what was issued: state, volets, pages; and forgetting it.
+
+use std::sync::Arc;
+
+use econnector_base::Fault;
+use econnector_forms::{Anomaly, Severity};
+use econnector_identity::{IdentityError, Physician, SessionState};
+use econnector_journal::{Entry, State};
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::error::{Cause, Sent};
+use crate::memory::{Leaf, Remembered};
+use crate::{Caller, Connector, Error};
+
+/// A settled document.
+pub struct Issued {
+    /// The caller's id.
+    pub id: Uuid,
+    /// The form's kind.
+    pub kind: String,
+    /// Deposited, on paper, or what an earlier call left.
+    pub state: State,
+    /// mySecu's receipt.
+    pub receipt: Option<Receipt>,
+    /// The volets, while they are in memory.
+    pub volets: Vec<VoletCopy>,
+    /// Why the outcome of an earlier call is not known.
+    pub problem: Option<Error>,
+    /// Whether this call settled it, or an earlier one did.
+    pub fresh: bool,
+}
+
+/// How far a document has come.
+pub struct Progress {
+    /// The caller's id.
+    pub id: Uuid,
+    /// The form's kind.
+    pub kind: String,
+    /// The stage.
+    pub state: State,
+    /// mySecu's receipt, once there.
+    pub receipt: Option<Receipt>,
+    /// The volets, without content.
+    pub volets: Vec<VoletCopy>,
+    /// Stable code of the problem that ended it, and whose fault that was.
+    pub problem: Option<(String, Fault)>,
+}
+
+/// A line of the journal, with what can still be done about it.
+pub struct JournalLine {
+    /// The line.
+    pub entry: Entry,
+    /// Whether a cancellation can be asked for now.
+    pub cancellable: bool,
+    /// Whether its pages are still in memory.
+    pub has_pages: bool,
+}
+
+/// What mySecu confirmed.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Receipt {
+    /// mySecu's id of the document.
+    pub reference: String,
+    /// When its answer came.
+    #[serde(with = "time::serde::rfc3339")]
+    pub deposited_at: OffsetDateTime,
+    /// Under which mySecu can find the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// What mySecu remarked.
+    pub anomalies: Vec<ReceiptAnomaly>,
+    /// The name in the signer's certificate; like all below, only while the document is in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
+    /// The time in the timestamp.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub signed_at: Option<OffsetDateTime>,
+    /// Milliseconds spent in this program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_ms: Option<u64>,
+    /// Milliseconds spent waiting for AeS, the KMS and mySecu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_ms: Option<u64>,
+    /// What was paid, for a form whose payment was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentView>,
+}
+
+/// What the authority pays to the billing code, in cents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PaymentView {
+    /// The insurance's share.
+    pub statutory: i64,
+    /// What it keeps back.
+    pub offset: i64,
+    /// What it pays.
+    pub paid: i64,
+    /// `EUR`.
+    pub currency: String,
+    /// Why it pays another amount than its share, in its own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// One remark of mySecu, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ReceiptAnomaly {
+    /// Whether it prevented the deposit.
+    pub severity: Severity,
+    /// mySecu's code.
+    pub code: String,
+    /// mySecu's sentence.
+    pub message: String,
+    /// Which line of the form it is about, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
+/// A volet as handed out.
+pub struct VoletCopy {
+    /// Its name in the pack.
+    pub name: String,
+    /// Whether it bears the signature.
+    pub signed: bool,
+    /// Number of pages.
+    pub pages: usize,
+    /// The PDF; empty in a [`Progress`].
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+impl Connector {
+    /// How far a document has come.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`], also for the document of another physician.
+    pub async fn document(&self, caller: &Caller, id: Uuid) -> Result<Progress, Error> {
+        let viewer = self.viewer(caller).await?;
+        let entry = self.journal.find(id).await?.ok_or(Error::UnknownDocument)?;
+        // The window that has just lost its session still has to learn what became of its document.
+        if viewer.is_some_and(|viewer| viewer != entry.who.physician_id) {
+            return Err(Error::UnknownDocument);
+        }
+        let remembered = self.memory.find(id);
+        Ok(Progress {
+            id,
+            state: entry.state,
+            receipt: remembered
+                .as_ref()
+                .and_then(|known| known.receipt.clone())
+                .or_else(|| recorded_receipt(&entry)),
+            kind: entry.kind,
+            volets: remembered
+                .iter()
+                .flat_map(|known| &known.volets)
+                .map(|leaf| leaf.copy(false))
+                .collect(),
+            problem: entry.problem,
+        })
+    }
+
+    /// One volet's PDF.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`].
+    pub async fn volet(&self, caller: &Caller, id: Uuid, name: &str) -> Result<VoletCopy, Error> {
+        let remembered = self.remembered(caller, id).await?;
+        remembered
+            .volets
+            .iter()
+            .find(|leaf| leaf.name == name)
+            .map(|leaf| leaf.copy(true))
+            .ok_or(Error::UnknownVolet)
+    }
+
+    /// One page of a volet as SVG, and the number of pages.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`].
+    pub async fn volet_page(&self, caller: &Caller, id: Uuid, name: &str, page: usize) -> Result<(String, usize), Error> {
+        let remembered = self.remembered(caller, id).await?;
+        let name = name.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
+            Ok((leaf.document.svg(page)?, leaf.document.pages()))
+        })
+        .await
+        .map_err(|_| Error::Interrupted)?
+    }
+
+    /// Forgets a document's values and pages, a simulation's too; the journal's line stays.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`] for the document of another physician.
+    pub async fn forget(&self, caller: &Caller, id: Uuid) -> Result<(), Error> {
+        let viewer = self.viewer(caller).await?;
+        let owners = [
+            self.memory.find(id).map(|known| known.physician_id.clone()),
+            self.memory.simulation(id).map(|known| known.physician_id.clone()),
+        ];
+        if viewer.is_some_and(|viewer| owners.into_iter().flatten().any(|owner| owner != viewer)) {
+            return Err(Error::UnknownDocument);
+        }
+        self.memory.forget(id);
+        Ok(())
+    }
+
+    /// The newest journal lines: those of the caller's physician, or of this machine's user.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] for a token that is not valid, [`Error::Journal`].
+    pub async fn journal(&self, caller: &Caller) -> Result<Vec<JournalLine>, Error> {
+        let physician = match caller {
+            Caller::OwnSession => None,
+            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician.ehealth_id),
+        };
+        let entries = self.journal.list(physician.as_deref(), 500).await?;
+        Ok(entries.into_iter().map(|entry| self.line(entry)).collect())
+    }
+
+    pub(crate) fn line(&self, entry: Entry) -> JournalLine {
+        JournalLine {
+            cancellable: crate::cancel::may_be_cancelled(entry.state) && self.pack(&entry.kind).is_ok_and(|pack| pack.is_cancellable()),
+            has_pages: self.memory.find(entry.id).is_some(),
+            entry,
+        }
+    }
+
+    /// A document with its pages, for somebody who may see them.
+    pub(crate) async fn remembered(&self, caller: &Caller, id: Uuid) -> Result<Arc<Remembered>, Error> {
+        let viewer = self.viewer(caller).await?;
+        let found = self.memory.find(id);
+        match viewer {
+            Some(viewer) => found.filter(|found| found.physician_id == viewer).ok_or(Error::UnknownDocument),
+            // Pages name a patient: nobody sees them without being somebody, but for those made at this desk without a login.
+            None => found
+                .filter(|found| found.without_login)
+                .ok_or_else(|| IdentityError::LoginRequired.into()),
+        }
+    }
+
+    pub(crate) async fn viewer(&self, caller: &Caller) -> Result<Option<String>, Error> {
+        Ok(self.physician(caller).await?.map(|physician| physician.ehealth_id))
+    }
+
+    /// The physician on whose behalf somebody looks; on the desktop there may be none.
+    pub(crate) async fn physician(&self, caller: &Caller) -> Result<Option<Physician>, Error> {
+        Ok(match caller {
+            Caller::OwnSession => match self.identity.session().await.state {
+                SessionState::LoggedIn { physician, .. } => physician,
+                _ => None,
+            },
+            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician),
+        })
+    }
+
+    /// What the journal and the memory know of a settled document.
+    pub(crate) fn settled_document(&self, entry: Entry) -> Issued {
+        let problem = (entry.state == State::Unknown).then(|| self.outcome_unknown(&entry));
+        match self.memory.find(entry.id) {
+            Some(remembered) => Issued {
+                problem,
+                ..remembered.issued(entry.id, entry.state, false)
+            },
+            None => Issued {
+                id: entry.id,
+                receipt: recorded_receipt(&entry),
+                kind: entry.kind,
+                state: entry.state,
+                volets: Vec::new(),
+                problem,
+                fresh: false,
+            },
+        }
+    }
+
+    /// What is said of a document whose answer was lost earlier.
+    pub(crate) fn outcome_unknown(&self, entry: &Entry) -> Error {
+        let pays = self.pack(&entry.kind).is_ok_and(crate::simulate::is_simulated);
+        let cause = Cause::Earlier {
+            correlation_id: entry.correlation_id.clone(),
+        };
+        Error::lost(if pays { Sent::Payment } else { Sent::Deposit }, cause)
+    }
+}
+
+impl Leaf {
+    fn copy(&self, with_content: bool) -> VoletCopy {
+        VoletCopy {
+            name: self.name.clone(),
+            signed: self.signed,
+            pages: self.document.pages(),
+            content: if with_content { self.pdf.clone() } else { Zeroizing::default() },
+        }
+    }
+}
+
+impl Remembered {
+    pub(crate) fn issued(&self, id: Uuid, state: State, fresh: bool) -> Issued {
+        Issued {
+            id,
+            kind: self.kind.clone(),
+            state,
+            receipt: self.receipt.clone(),
+            volets: self.volets.iter().map(|leaf| leaf.copy(true)).collect(),
+            problem: None,
+            fresh,
+        }
+    }
+}
+
+impl From<Anomaly> for ReceiptAnomaly {
+    fn from(anomaly: Anomaly) -> Self {
+        Self {
+            severity: anomaly.severity,
+            code: anomaly.code,
+            message: anomaly.message,
+            line: anomaly.line,
+        }
+    }
+}
+
+/// What the journal still knows of a receipt when the pages are gone.
+fn recorded_receipt(entry: &Entry) -> Option<Receipt> {
+    // The reference of a simulation is no receipt: nothing was deposited or paid.
+    if matches!(entry.state, State::Simulated | State::Contested) {
+        return None;
+    }
+    Some(Receipt {
+        reference: entry.reference.clone()?,
+        deposited_at: entry.finished_at?,
+        correlation_id: entry.correlation_id.clone(),
+        anomalies: Vec::new(),
+        signed_by: None,
+        signed_at: None,
+        own_ms: None,
+        remote_ms: None,
+        payment: None,
+    })
+}

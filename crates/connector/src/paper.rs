@@ -1,0 +1,126 @@
+//! The way that always works: the same pages, for a signature by hand.
+
+use std::sync::Arc;
+
+use econnector_documents::DocumentFacts;
+use econnector_forms::Lang;
+use econnector_identity::{Physician, SessionState};
+use econnector_journal::{Entry, State, Who};
+use uuid::Uuid;
+
+use crate::memory::Remembered;
+use crate::run::{Page, document_space, who};
+use crate::{Caller, Connector, Error, Issued, Values};
+
+/// A document to sign by hand.
+pub struct Paper {
+    /// The caller's id.
+    pub id: Uuid,
+    /// The form's kind.
+    pub kind: String,
+    /// The values as typed.
+    pub values: Values,
+}
+
+impl Connector {
+    /// Checks the values and sets the pages for a handwritten signature; the journal says so. On the desktop nobody has to be logged in
+    /// for it, since it is the way when a login is not possible.
+    ///
+    /// # Errors
+    /// [`Error::Findings`], [`Error::NoPaper`]; [`Error::AlreadySent`] when the id was deposited or may have been;
+    /// [`Error::PhysicianMismatch`] when somebody else is logged in.
+    pub async fn paper(self: &Arc<Self>, caller: Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
+        let (this, id) = (Arc::clone(self), paper.id);
+        self.alone(id, None, async move { this.paper_alone(&caller, paper, lang).await })
+            .await
+    }
+
+    async fn paper_alone(self: &Arc<Self>, caller: &Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
+        let era = self.memory.era();
+        let acting = self.acting(caller).await?;
+        let pack = self.pack(&paper.kind)?;
+        if !pack.allows_paper() {
+            return Err(Error::NoPaper);
+        }
+        let checked = self.checked(pack, &paper.values, lang)?;
+        let named = checked.ehealth_id().unwrap_or_default().to_owned();
+        let provider_code = checked.provider_code().map(ToOwned::to_owned);
+        let without_login = acting.is_none();
+        let who = match acting {
+            Some((who, physician)) => {
+                document_space(&checked, &physician)?;
+                who
+            }
+            None => Who {
+                actor_id: String::new(),
+                actor_name: String::new(),
+                physician_id: named,
+                physician_name: String::new(),
+            },
+        };
+        if let Some(entry) = self.settle_stale(paper.id).await? {
+            if entry.kind != paper.kind || entry.who.physician_id != who.physician_id {
+                return Err(Error::IdReused);
+            }
+            if !matches!(entry.state, State::Failed | State::Paper) {
+                return Err(Error::AlreadySent);
+            }
+        }
+        let page = Page { checked, simulated: None };
+        let facts = DocumentFacts {
+            paper: true,
+            ..self.document_facts(paper.id, None)
+        };
+        let (_, volets) = self.set_pages(pack.kind(), page, facts).await?;
+        let now = self.clock.now();
+        let entry = Entry {
+            id: paper.id,
+            kind: paper.kind.clone(),
+            state: State::Paper,
+            created_at: now,
+            finished_at: Some(now),
+            who: who.clone(),
+            provider_code,
+            reference: None,
+            correlation_id: None,
+            replaces: None,
+            replaced_by: None,
+            cancellation: None,
+            problem: None,
+        };
+        self.journal.begin(&entry, &[State::Failed, State::Paper]).await?;
+        let remembered = Remembered {
+            kind: paper.kind,
+            physician_id: who.physician_id,
+            without_login,
+            receipt: None,
+            volets,
+        };
+        let kept = self.memory.keep(paper.id, era, remembered);
+        Ok(kept.issued(paper.id, State::Paper, true))
+    }
+
+    /// Who acts for whom, as far as anybody is logged in; AeS is asked only about a caller's own token.
+    async fn acting(&self, caller: &Caller) -> Result<Option<(Who, Physician)>, Error> {
+        if let Caller::Bearer(_) = caller {
+            let principal = self.authorized(caller).await?.principal;
+            return Ok(Some((who(&principal), principal.physician)));
+        }
+        Ok(match self.identity.session().await.state {
+            SessionState::LoggedIn {
+                actor,
+                physician: Some(physician),
+                ..
+            } => Some((
+                Who {
+                    actor_id: actor.id,
+                    actor_name: actor.name,
+                    physician_id: physician.ehealth_id.clone(),
+                    physician_name: physician.name.clone(),
+                },
+                physician,
+            )),
+            _ => None,
+        })
+    }
+}

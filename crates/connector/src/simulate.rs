@@ -1,0 +1,336 @@
+//! Asking what the authority would pay, and then ordering the payment, or contesting what it said. Between the two a simulation is in
+//! memory alone.
+
+use std::sync::Arc;
+
+use econnector_base::Explain as _;
+use econnector_forms::{Contested, Lang, Pack, Simulation, WireContext, Workflow};
+use econnector_journal::{Entry, Settlement, State};
+use uuid::Uuid;
+
+use crate::error::{Cause, Sent};
+use crate::memory::{Leaf, Remembered, Waiting};
+use crate::run::{Page, Run, Stopwatch, confirmed, document_space};
+use crate::{Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnomaly, Values};
+
+/// All amounts are in this currency.
+const CURRENCY: &str = "EUR";
+/// The authority's code for a simulation that is contested already: what was asked for is done. Our reading, docs/wire.md.
+const ALREADY_CONTESTED: &str = "DEJA_CONTESTE";
+
+/// A form whose amounts the authority is asked for.
+pub struct Simulate {
+    /// The caller's id.
+    pub id: Uuid,
+    /// The form's kind; the one that is simulated when absent.
+    pub kind: Option<String>,
+    /// The values as typed.
+    pub values: Values,
+}
+
+/// What the authority would pay.
+pub struct Simulated {
+    /// The caller's id.
+    pub id: Uuid,
+    /// The form's kind.
+    pub kind: String,
+    /// Shares and remarks.
+    pub simulation: Simulation,
+    /// Under which mySecu can find the call.
+    pub correlation_id: Option<String>,
+    /// The kind of form to use when this one is not paid.
+    pub turns_into: Option<String>,
+}
+
+/// Remarks of the authority to contest.
+pub struct Contest {
+    /// The simulation.
+    pub id: Uuid,
+    /// Which, and why.
+    pub anomalies: Vec<Contested>,
+}
+
+/// What the authority confirmed of a contestation.
+pub struct Contestation {
+    /// The simulation.
+    pub id: Uuid,
+    /// The authority's reference.
+    pub reference: String,
+    /// Under which mySecu can find the call.
+    pub correlation_id: Option<String>,
+}
+
+pub(crate) fn is_simulated(pack: &Pack) -> bool {
+    pack.workflow() == Workflow::Simulate
+}
+
+impl Connector {
+    /// Asks the authority what it would pay. Nothing is paid; the same id again simulates anew, unless it was paid.
+    ///
+    /// # Errors
+    /// Any [`Error`]; none leaves anything paid. A line the authority does not accept is no error.
+    pub async fn simulate(self: &Arc<Self>, caller: Caller, simulate: Simulate, lang: Lang) -> Result<Simulated, Error> {
+        let (this, id) = (Arc::clone(self), simulate.id);
+        self.alone(id, None, async move { this.simulate_alone(&caller, simulate, lang).await })
+            .await
+    }
+
+    /// Signs the patient's receipt and orders the payment of a simulation, once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; any other [`Error`], of which only those
+    /// whose code is `payment-outcome-unknown` leave it other than certainly not paid.
+    pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
+        let this = Arc::clone(self);
+        self.alone(id, None, async move { this.validate_alone(&caller, id, lang).await })
+            .await
+    }
+
+    /// Contests remarks of the authority on a simulation. Nothing is paid.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::SimulationOrdered`]; [`Error::Pack`] for a remark or a
+    /// reason that is not known; [`Error::Refused`] by the authority; [`Error::Lost`]: contest again.
+    pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest) -> Result<Contestation, Error> {
+        let (this, id) = (Arc::clone(self), contest.id);
+        self.alone(id, None, async move { this.contest_alone(&caller, contest).await })
+            .await
+    }
+
+    async fn simulate_alone(self: &Arc<Self>, caller: &Caller, simulate: Simulate, lang: Lang) -> Result<Simulated, Error> {
+        let (watch, era) = (Stopwatch::start(), self.memory.era());
+        let known = match caller {
+            Caller::Bearer(_) => Some(watch.waiting(self.authorized(caller)).await?),
+            Caller::OwnSession => None,
+        };
+        let pack = self.simulated_pack(simulate.kind.as_deref())?;
+        let checked = self.checked(pack, &simulate.values, lang)?;
+        let authorized = match known {
+            Some(known) => known,
+            None => watch.waiting(self.authorized(caller)).await?,
+        };
+        let provider_code = document_space(&checked, &authorized.principal.physician)?;
+        if let Some(entry) = self.settle_stale(simulate.id).await? {
+            if entry.kind != pack.kind() || entry.who.physician_id != authorized.principal.physician.ehealth_id {
+                return Err(Error::IdReused);
+            }
+            if matches!(entry.state, State::Deposited | State::Unknown) {
+                return Err(Error::SimulationOrdered);
+            }
+        }
+        let run = Run::begin(self, caller, pack, simulate.id, authorized, provider_code, watch);
+        let entry = run.entry(State::Checking, None);
+        self.journal
+            .begin(&entry, &[State::Failed, State::Simulated, State::Contested])
+            .await?;
+        // What was simulated before must not be paid while this is asked.
+        self.memory.forget_simulation(simulate.id);
+        let ids: Vec<Uuid> = (0..checked.rows()).map(|_| self.ids.next()).collect();
+        let context = WireContext {
+            id: simulate.id,
+            issued: self.clock.today(),
+            document: &[],
+            ids: &ids,
+        };
+        let wire = pack.simulation(&checked, &context);
+        let asked = match wire {
+            Ok(wire) => run.ask(Sent::Simulation, wire, |xml| pack.read_simulation(xml, &ids)).await,
+            Err(error) => Err(error.into()),
+        };
+        let own = simulate.id.to_string();
+        let asked = asked.and_then(|(simulation, correlation_id)| {
+            let for_another = |answered: &String| !answered.eq_ignore_ascii_case(&own);
+            if simulation.document.as_ref().is_some_and(for_another) {
+                return Err(Error::lost(Sent::Simulation, Cause::ForAnother { correlation_id }));
+            }
+            Ok((simulation, correlation_id))
+        });
+        let (simulation, correlation_id) = match asked {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.record(simulate.id, State::Failed, &failure(&error)).await;
+                return Err(error);
+            }
+        };
+        let settlement = Settlement {
+            reference: Some(simulation.reference.clone()).filter(|reference| !reference.is_empty()),
+            correlation_id: correlation_id.clone(),
+            problem: None,
+        };
+        self.record(simulate.id, State::Simulated, &settlement).await;
+        let waiting = Waiting::new(
+            pack.kind().to_owned(),
+            run.principal.physician.ehealth_id,
+            &simulate.values,
+            simulation.clone(),
+            correlation_id.clone(),
+        );
+        self.memory.keep_simulation(simulate.id, era, Arc::new(waiting));
+        Ok(Simulated {
+            id: simulate.id,
+            kind: pack.kind().to_owned(),
+            simulation,
+            correlation_id,
+            turns_into: pack.turns_into().map(ToOwned::to_owned),
+        })
+    }
+
+    async fn validate_alone(self: &Arc<Self>, caller: &Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
+        let (watch, era) = (Stopwatch::start(), self.memory.era());
+        let authorized = watch.waiting(self.authorized(caller)).await?;
+        let physician_id = authorized.principal.physician.ehealth_id.clone();
+        let entry = self.simulated_entry(id, &physician_id).await?;
+        match entry.state {
+            State::Deposited | State::Unknown => return Ok(self.settled_document(entry)),
+            State::Contested => return Err(Error::SimulationContested),
+            _ => {}
+        }
+        let waiting = self.memory.simulation(id).ok_or(Error::UnknownSimulation)?;
+        if !waiting.simulation.is_payable() {
+            return Err(Error::NotPayable {
+                anomalies: waiting.simulation.anomalies.iter().cloned().map(ReceiptAnomaly::from).collect(),
+                correlation_id: waiting.correlation_id.clone(),
+            });
+        }
+        let pack = self.pack(&waiting.kind)?;
+        // The day may have changed since, and with it what may be sent.
+        let checked = self.checked(pack, &waiting.values()?, lang)?;
+        let provider_code = document_space(&checked, &authorized.principal.physician)?;
+        let run = Run::begin(self, caller, pack, id, authorized, provider_code, watch);
+        self.journal.begin(&run.entry(State::Signing, None), &[State::Simulated]).await?;
+        let page = Page {
+            checked,
+            simulated: Some(Arc::clone(&waiting)),
+        };
+        let remembered = |receipt, volets| Remembered {
+            kind: waiting.kind.clone(),
+            physician_id,
+            without_login: false,
+            receipt,
+            volets,
+        };
+        match run.pay(page, &waiting).await {
+            Ok((receipt, volets)) => {
+                let settlement = Settlement {
+                    reference: Some(receipt.reference.clone()),
+                    correlation_id: receipt.correlation_id.clone(),
+                    problem: None,
+                };
+                self.record(id, State::Deposited, &settlement).await;
+                self.memory.forget_simulation(id);
+                let kept = self.memory.keep(id, era, remembered(Some(receipt), volets));
+                Ok(kept.issued(id, State::Deposited, true))
+            }
+            Err((error, volets)) if error.leaves_open(Sent::Payment) => {
+                self.record(id, State::Unknown, &failure(&error)).await;
+                self.memory.forget_simulation(id);
+                self.memory.keep(id, era, remembered(None, volets));
+                Err(error)
+            }
+            Err((error @ Error::Refused { .. }, _)) => {
+                self.record(id, State::Failed, &failure(&error)).await;
+                self.memory.forget_simulation(id);
+                Err(error)
+            }
+            Err((error, _)) => {
+                // The order certainly did not arrive: the simulation still waits.
+                let settlement = Settlement {
+                    reference: Some(waiting.simulation.reference.clone()),
+                    ..failure(&error)
+                };
+                self.record(id, State::Simulated, &settlement).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn contest_alone(self: &Arc<Self>, caller: &Caller, contest: Contest) -> Result<Contestation, Error> {
+        let watch = Stopwatch::start();
+        let authorized = watch.waiting(self.authorized(caller)).await?;
+        let entry = self.simulated_entry(contest.id, &authorized.principal.physician.ehealth_id).await?;
+        match entry.state {
+            State::Deposited | State::Unknown => return Err(Error::SimulationOrdered),
+            State::Contested => return Err(Error::SimulationContested),
+            _ => {}
+        }
+        let waiting = self.memory.simulation(contest.id).ok_or(Error::UnknownSimulation)?;
+        let pack = self.pack(&waiting.kind)?;
+        let wire = pack.contestation(contest.id, &waiting.simulation, &contest.anomalies)?;
+        let provider_code = crate::run::own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
+        let run = Run::begin(self, caller, pack, contest.id, authorized, provider_code, watch);
+        let (answer, correlation_id) = run.ask(Sent::Contestation, wire, |xml| pack.read_contestation_answer(xml)).await?;
+        let names = [waiting.simulation.reference.as_str()];
+        let confirmed = confirmed(Sent::Contestation, answer, &names, &[ALREADY_CONTESTED], correlation_id)?;
+        let settlement = Settlement {
+            reference: Some(confirmed.reference.clone()),
+            correlation_id: confirmed.correlation_id.clone(),
+            problem: None,
+        };
+        self.record(contest.id, State::Contested, &settlement).await;
+        self.memory.forget_simulation(contest.id);
+        Ok(Contestation {
+            id: contest.id,
+            reference: confirmed.reference,
+            correlation_id: confirmed.correlation_id,
+        })
+    }
+
+    fn simulated_pack(&self, kind: Option<&str>) -> Result<&Pack, Error> {
+        match kind {
+            Some(kind) => {
+                let pack = self.pack(kind)?;
+                if is_simulated(pack) { Ok(pack) } else { Err(Error::OtherWorkflow) }
+            }
+            None => self.packs.values().find(|pack| is_simulated(pack)).ok_or(Error::UnknownForm),
+        }
+    }
+
+    /// The journal's line of this physician's simulation.
+    async fn simulated_entry(&self, id: Uuid, physician_id: &str) -> Result<Entry, Error> {
+        let own = |entry: &Entry| entry.who.physician_id == physician_id && self.pack(&entry.kind).is_ok_and(is_simulated);
+        self.settle_stale(id).await?.filter(own).ok_or(Error::UnknownSimulation)
+    }
+}
+
+impl Run<'_> {
+    async fn pay(&self, page: Page, waiting: &Waiting) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
+        let early = |error: Error| (error, Vec::new());
+        // The patient's receipt is signed before the order leaves: a payment without a receipt could not be mended.
+        let (_, mut leaves) = self.set(page, None).await.map_err(early)?;
+        let (signed, _) = self.sign_leaf(&mut leaves).await.map_err(early)?;
+        let wire = self.pack.validation(self.id, &waiting.simulation);
+        let wire = wire.map_err(|error| early(error.into()))?;
+        let noted = self.connector.journal.advance(self.id, State::Depositing).await;
+        noted.map_err(|error| early(error.into()))?;
+        let (payment, correlation_id) = match self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await {
+            Ok(answered) => answered,
+            Err(error) => return Err((error, leaves)),
+        };
+        let view = PaymentView {
+            statutory: payment.statutory,
+            offset: payment.offset,
+            paid: payment.paid,
+            currency: CURRENCY.to_owned(),
+            reason: payment.reason,
+        };
+        let names = [waiting.simulation.reference.as_str()];
+        match confirmed(Sent::Payment, payment.answer, &names, &[], correlation_id) {
+            Ok(confirmed) => Ok((
+                Receipt {
+                    payment: Some(view),
+                    ..self.receipt(confirmed, signed)
+                },
+                leaves,
+            )),
+            Err(error) => Err((error, leaves)),
+        }
+    }
+}
+
+fn failure(error: &Error) -> Settlement {
+    Settlement {
+        reference: None,
+        correlation_id: error.correlation_id(),
+        problem: Some((error.code().to_owned(), error.fault())),
+    }
+}

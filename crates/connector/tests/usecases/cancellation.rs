@@ -1,0 +1,216 @@
+use econnector_base::{Explain as _, Patient};
+use econnector_connector::{Caller, Cancel, Issue};
+use econnector_forms::Lang;
+use econnector_journal::State;
+use uuid::Uuid;
+
+use crate::desk::{Desk, Say, code, example, texts};
+
+const DEPOSIT: &str = "2026_ECIT_DEPOT-V1";
+const CANCELLATION: &str = "2026_ECIT_ANNUL-V1";
+
+#[tokio::test]
+async fn a_replacement_cancels_first_and_both_lines_name_each_other() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    let issue = Issue {
+        id: Uuid::from_u128(2),
+        kind: "ecit".into(),
+        values: example("ecit", "illness"),
+        replaces: Some(Uuid::from_u128(1)),
+        reason: Some(Patient::new("Mauvais jour pour Madame Schmit".into())),
+    };
+    let replaced = desk.connector.issue(Caller::OwnSession, issue, Lang::En).await.unwrap();
+    assert!(replaced.fresh && replaced.state == State::Deposited);
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, DEPOSIT]);
+    let told = |element| desk.authority.told(CANCELLATION, element).unwrap();
+    assert_eq!(told("UUIDDocumentAnnule"), Uuid::from_u128(1).to_string());
+    assert_eq!(told("UUIDDocumentRemplacant"), Uuid::from_u128(2).to_string());
+    assert_eq!(
+        (told("TypeAnnulation"), told("Motif")),
+        ("2".to_owned(), "Mauvais jour pour Madame Schmit".to_owned())
+    );
+
+    let (old, new) = (desk.entry(1).await, desk.entry(2).await);
+    assert_eq!((old.state, old.replaced_by), (State::Cancelled, Some(Uuid::from_u128(2))));
+    assert_eq!((new.state, new.replaces), (State::Deposited, Some(Uuid::from_u128(1))));
+    assert!(old.cancellation.as_ref().is_some_and(|cancellation| cancellation.at.is_some()));
+    assert!(!format!("{old:?}{new:?}").contains("Schmit"), "the reason is not kept");
+
+    let again = desk.issue(2, Some(1)).await.unwrap();
+    assert!(!again.fresh);
+    assert_eq!(desk.authority.models().len(), 3, "nothing is sent twice");
+    let third = desk.issue(3, Some(1)).await;
+    assert_eq!(code(third), "document-already-replaced");
+    assert_eq!(desk.authority.models().len(), 3);
+}
+
+#[tokio::test]
+async fn a_lost_cancellation_holds_the_new_document_back_and_may_be_repeated() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    desk.authority.will(&[Say::Lose]);
+    assert_eq!(code(desk.issue(2, Some(1)).await), "cancellation-outcome-unknown");
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION], "the new document stays here");
+    assert_eq!((desk.state(1).await, desk.state(2).await), (State::Cancelling, State::Failed));
+    let lost = desk.entry(1).await;
+    assert_eq!(lost.problem.map(|(code, _)| code).as_deref(), Some("cancellation-outcome-unknown"));
+    assert!(lost.reference.is_some(), "the deposit's own reference stays");
+
+    // It had arrived after all.
+    desk.authority.will(&[Say::Refuse("DEJA_ANNULE")]);
+    desk.issue(2, Some(1)).await.unwrap();
+    assert_eq!((desk.state(1).await, desk.state(2).await), (State::Cancelled, State::Deposited));
+    let cancellations: Vec<String> = desk
+        .authority
+        .messages()
+        .into_iter()
+        .filter(|(model, _)| model == CANCELLATION)
+        .flat_map(|(_, xml)| texts(&xml, "UUIDPrestataire"))
+        .collect();
+    assert_eq!(cancellations.len(), 2);
+    assert_eq!(cancellations[0], cancellations[1], "the same question bears the same id");
+}
+
+#[tokio::test]
+async fn what_is_not_cancelled_is_not_replaced() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    desk.authority.will(&[Say::Refuse("DELAI")]);
+    let refused = desk.issue(2, Some(1)).await.err().unwrap();
+    assert_eq!(refused.code(), "cancellation-refused");
+    assert_eq!(refused.authority().map(|words| words.code).as_deref(), Some("DELAI"));
+    desk.authority.will(&[Say::NotReached]);
+    assert_eq!(code(desk.issue(2, Some(1)).await), "mysecu-status");
+    desk.authority.will(&[Say::SpeakOfAnother]);
+    assert_eq!(code(desk.issue(2, Some(1)).await), "cancellation-outcome-unknown");
+    // An earlier try may have arrived: a later one that did not leaves that open.
+    desk.authority.will(&[Say::NotReached]);
+    assert_eq!(code(desk.issue(2, Some(1)).await), "mysecu-status");
+    assert_eq!(desk.state(1).await, State::Cancelling);
+    desk.authority.will(&[Say::Refuse("DELAI")]);
+    assert_eq!(code(desk.cancel(1, None).await), "cancellation-refused");
+    assert_eq!(desk.state(1).await, State::Deposited, "a genuine refusal says that it holds");
+    assert_eq!(desk.entry(1).await.problem, None);
+    assert_eq!(desk.state(2).await, State::Failed);
+    assert_eq!(desk.authority.models().iter().filter(|model| *model == DEPOSIT).count(), 1);
+}
+
+#[tokio::test]
+async fn a_signature_that_fails_leaves_the_old_document_alone() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    *desk.pen.broken.lock().unwrap() = true;
+    assert!(desk.issue(2, Some(1)).await.is_err());
+    assert_eq!(desk.authority.models(), [DEPOSIT]);
+    assert_eq!((desk.state(1).await, desk.state(2).await), (State::Deposited, State::Failed));
+}
+
+#[tokio::test]
+async fn a_new_document_that_is_refused_may_be_corrected_or_give_its_place_to_another() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    desk.authority.will(&[Say::Accept, Say::Refuse("CODE")]);
+    assert_eq!(code(desk.issue(2, Some(1)).await), "mysecu-refused");
+    assert_eq!((desk.state(1).await, desk.state(2).await), (State::Cancelled, State::Failed));
+    // Nothing holds now, so that another may take the place; it is not cancelled twice.
+    desk.issue(3, Some(1)).await.unwrap();
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, DEPOSIT, DEPOSIT]);
+    assert_eq!(desk.entry(1).await.replaced_by, Some(Uuid::from_u128(3)));
+    assert_eq!(code(desk.issue(2, Some(1)).await), "document-already-replaced");
+}
+
+#[tokio::test]
+async fn two_who_replace_the_same_document_at_once_make_one_new_document() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    let (one, other) = tokio::join!(desk.issue(2, Some(1)), desk.issue(3, Some(1)));
+    let outcomes = [code(one), code(other)];
+    assert!(
+        outcomes.contains(&"no error") && outcomes.contains(&"document-already-replaced"),
+        "{outcomes:?}"
+    );
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, DEPOSIT]);
+}
+
+#[tokio::test]
+async fn a_document_is_cancelled_once() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    let journal = desk.connector.journal(&Caller::OwnSession).await.unwrap();
+    assert!(journal.first().is_some_and(|line| line.cancellable && line.has_pages));
+    let line = desk.cancel(1, None).await.unwrap();
+    assert_eq!(
+        (line.entry.state, line.cancellable, line.has_pages),
+        (State::Cancelled, false, true)
+    );
+    assert_eq!(desk.authority.told(CANCELLATION, "TypeAnnulation").as_deref(), Some("1"));
+    assert_eq!(desk.authority.told(CANCELLATION, "UUIDDocumentRemplacant"), None);
+
+    let again = desk.cancel(1, Some(2)).await.unwrap();
+    assert_eq!(again.entry.replaced_by, Some(Uuid::from_u128(2)));
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION]);
+    desk.issue(2, Some(1)).await.unwrap();
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, DEPOSIT]);
+    assert_eq!(code(desk.cancel(1, Some(3)).await), "document-already-replaced");
+    assert_eq!(code(desk.cancel(2, Some(2)).await), "document-replaces-other");
+}
+
+#[tokio::test]
+async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
+    let desk = Desk::open().await;
+    assert_eq!(code(desk.cancel(1, None).await), "document-unknown");
+    desk.authority.will(&[Say::Refuse("CODE")]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-refused");
+    assert_eq!(code(desk.cancel(1, None).await), "document-not-deposited");
+    desk.issue(1, None).await.unwrap();
+    for reason in ["", "  ", "deux\nlignes", &"x".repeat(201)] {
+        let cancel = Cancel {
+            id: Uuid::from_u128(1),
+            reason: Patient::new(reason.to_owned()),
+            replaced_by: None,
+        };
+        let outcome = desk.connector.cancel(Caller::OwnSession, cancel).await;
+        assert_eq!(code(outcome), "cancellation-reason-wrong");
+    }
+    desk.person.become_another();
+    assert_eq!(code(desk.cancel(1, None).await), "document-unknown");
+    desk.person.leave();
+    assert_eq!(code(desk.cancel(1, None).await), "login-required");
+    assert_eq!(desk.authority.models(), [DEPOSIT, DEPOSIT]);
+}
+
+#[tokio::test]
+async fn a_document_of_unknown_outcome_can_be_cancelled_to_be_sure() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Lose]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-outcome-unknown");
+    desk.authority.will(&[Say::Refuse("INCONNU")]);
+    assert_eq!(code(desk.cancel(1, None).await), "cancellation-refused");
+    let entry = desk.entry(1).await;
+    assert_eq!(
+        (entry.state, entry.problem.map(|(code, _)| code).as_deref()),
+        (State::Unknown, Some("mysecu-outcome-unknown"))
+    );
+    assert_eq!(code(desk.issue(2, Some(1)).await), "no error");
+    assert_eq!((desk.state(1).await, desk.state(2).await), (State::Cancelled, State::Deposited));
+    assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, CANCELLATION, DEPOSIT]);
+}
+
+#[tokio::test]
+async fn a_document_replaces_one_of_its_own_kind() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    let issue = Issue {
+        id: Uuid::from_u128(2),
+        kind: "mh".into(),
+        values: example("mh", "minimal"),
+        replaces: Some(Uuid::from_u128(1)),
+        reason: None,
+    };
+    let outcome = desk.connector.issue(Caller::OwnSession, issue, Lang::En).await;
+    assert_eq!(code(outcome), "document-replaces-other");
+    assert_eq!(code(desk.issue(1, Some(1)).await), "no error", "the recorded outcome");
+    assert_eq!(code(desk.issue(3, Some(3)).await), "document-unknown");
+    assert_eq!(desk.authority.models(), [DEPOSIT]);
+}

@@ -1,0 +1,522 @@
+//! A desk with doubles around it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use econnector_base::{Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
+use econnector_connector::{Caller, Cancel, Connector, Error, Issue, Issued, JournalLine, Parts, Simulate, Simulated, Values};
+use econnector_forms::{Environment, Lang, Pack};
+use econnector_identity::{
+    Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe as AesProbe, SessionState, SessionView,
+};
+use econnector_journal::{Entry, Journal, State};
+use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe as MySecuProbe, Space};
+use econnector_net::{Transport, TransportOptions};
+use econnector_printing::{PrintError, Printer, Printers};
+use econnector_profile::Profiles;
+use econnector_sandbox::{Ready, Sandbox, SandboxOptions};
+use econnector_signature::{Algorithm, Kms, KmsSettings, Probe as KmsProbe, SignatureError, Signer, SignerCertificate, TrustStore};
+use serde_json::{Map, Value};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+/// What the authority says to the next message.
+#[derive(Clone, Copy)]
+pub(crate) enum Say {
+    /// Yes.
+    Accept,
+    /// No, by this code.
+    Refuse(&'static str),
+    /// Yes to the simulation, but for its first line.
+    DeclineALine,
+    /// Nothing: the line is cut after the message left.
+    Lose,
+    /// Nothing: the message did not leave.
+    NotReached,
+    /// Something that is no answer to this message.
+    SpeakOfAnother,
+}
+
+/// The authority, and what it received.
+#[derive(Default)]
+pub(crate) struct Authority {
+    next: Mutex<VecDeque<Say>>,
+    received: Mutex<Vec<(String, String)>>,
+}
+
+/// Who is logged in.
+pub(crate) struct Person {
+    token: Arc<Secret>,
+    logged_in: Mutex<Option<Principal>>,
+}
+
+/// The signature service, which may be told to fail.
+pub(crate) struct Pen {
+    kms: Kms,
+    pub(crate) broken: Mutex<bool>,
+    pub(crate) signatures: Mutex<usize>,
+}
+
+/// A printer queue that keeps what it gets.
+#[derive(Default)]
+pub(crate) struct Queue {
+    pub(crate) printed: Mutex<Vec<(String, Vec<u8>)>>,
+}
+
+/// The computer's clock, on the day of the examples.
+struct ExampleDay;
+
+pub(crate) struct Desk {
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) person: Arc<Person>,
+    pub(crate) pen: Arc<Pen>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) journal: Journal,
+}
+
+impl Desk {
+    /// Dr Weber, logged in, with everything in order.
+    pub(crate) async fn open() -> Self {
+        let ready = services();
+        let transport = Transport::new(&TransportOptions {
+            anchors_pem: vec![std::fs::read(&ready.ca_pem).unwrap()],
+            only_these_anchors: true,
+            ..TransportOptions::default()
+        })
+        .unwrap();
+        let kms = |path: &str| format!("{}/api/v3/{path}", ready.kms);
+        let pen = Arc::new(Pen {
+            kms: Kms::new(
+                KmsSettings {
+                    get_certificate_url: kms("get-certificate"),
+                    sign_url: kms("sign-data"),
+                    timestamp_url: kms("sign-timestamp"),
+                },
+                transport.clone(),
+                Arc::new(RandomIds),
+            ),
+            broken: Mutex::new(false),
+            signatures: Mutex::new(0),
+        });
+        let person = Arc::new(Person {
+            token: Arc::new(token(&transport, ready).await),
+            logged_in: Mutex::new(Some(weber())),
+        });
+        let (authority, queue) = (Arc::new(Authority::default()), Arc::new(Queue::default()));
+        let journal = Journal::in_memory().await.unwrap();
+        let connector = Connector::new(Parts {
+            packs: econnector_forms::embedded().unwrap(),
+            identity: Arc::clone(&person) as Arc<dyn Identity>,
+            signer: Arc::clone(&pen) as Arc<dyn Signer>,
+            trust: TrustStore::from_pem(&std::fs::read(&ready.truststore_pem).unwrap()).unwrap(),
+            deposit: Arc::clone(&authority) as Arc<dyn Deposit>,
+            journal: journal.clone(),
+            profiles: Profiles::in_memory(),
+            printers: Arc::clone(&queue) as Arc<dyn Printers>,
+            left_out: Vec::new(),
+            clock: Arc::new(ExampleDay),
+            ids: Arc::new(RandomIds),
+            environment: Environment::Production,
+        });
+        Self {
+            connector,
+            authority,
+            person,
+            pen,
+            queue,
+            journal,
+        }
+    }
+
+    pub(crate) async fn issue(&self, id: u128, replaces: Option<u128>) -> Result<Issued, Error> {
+        let issue = Issue {
+            id: Uuid::from_u128(id),
+            kind: "ecit".into(),
+            values: example("ecit", "illness"),
+            replaces: replaces.map(Uuid::from_u128),
+            reason: None,
+        };
+        self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+    }
+
+    pub(crate) async fn cancel(&self, id: u128, replaced_by: Option<u128>) -> Result<JournalLine, Error> {
+        let cancel = Cancel {
+            id: Uuid::from_u128(id),
+            reason: Patient::new("Erreur de Madame Schmit".to_owned()),
+            replaced_by: replaced_by.map(Uuid::from_u128),
+        };
+        self.connector.cancel(Caller::OwnSession, cancel).await
+    }
+
+    pub(crate) async fn simulate(&self, id: u128) -> Result<Simulated, Error> {
+        let simulate = Simulate {
+            id: Uuid::from_u128(id),
+            kind: None,
+            values: example("pid", "consultation"),
+        };
+        self.connector.simulate(Caller::OwnSession, simulate, Lang::En).await
+    }
+
+    pub(crate) async fn validate(&self, id: u128) -> Result<Issued, Error> {
+        self.connector.validate(Caller::OwnSession, Uuid::from_u128(id), Lang::En).await
+    }
+
+    /// The journal's line of a document.
+    pub(crate) async fn entry(&self, id: u128) -> Entry {
+        self.journal.find(Uuid::from_u128(id)).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn state(&self, id: u128) -> State {
+        self.entry(id).await.state
+    }
+}
+
+/// The stable code of an error.
+pub(crate) fn code<T>(outcome: Result<T, Error>) -> &'static str {
+    outcome.err().map_or("no error", |error| error.code())
+}
+
+/// An example of a pack.
+pub(crate) fn example(kind: &str, name: &str) -> Values {
+    let pack = packs().iter().find(|pack| pack.kind() == kind).unwrap();
+    Patient::new(pack.example(name).unwrap_or_else(|| panic!("{kind} has no example {name}")).clone())
+}
+
+fn packs() -> &'static [Pack] {
+    static PACKS: OnceLock<Vec<Pack>> = OnceLock::new();
+    PACKS.get_or_init(|| econnector_forms::embedded().unwrap())
+}
+
+/// An example with one value changed.
+pub(crate) fn example_with(kind: &str, name: &str, field: &str, value: &str) -> Values {
+    let mut values: Map<String, Value> = example(kind, name).reveal().clone();
+    values.insert(field.to_owned(), value.into());
+    Patient::new(values)
+}
+
+fn example_day() -> Date {
+    let ecit = packs().iter().find(|pack| pack.kind() == "ecit").unwrap();
+    ecit.example_day("illness").unwrap()
+}
+
+fn weber() -> Principal {
+    Principal {
+        actor: Actor {
+            id: "anne".into(),
+            name: "Dr Anne Weber".into(),
+        },
+        physician: Physician {
+            ehealth_id: "1900000001".into(),
+            name: "Dr Anne Weber".into(),
+            provider_codes: vec!["90000101".into()],
+        },
+        until: OffsetDateTime::now_utc() + time::Duration::hours(1),
+    }
+}
+
+/// The signature service and AeS, started once for all tests: making their keys takes seconds.
+fn services() -> &'static Ready {
+    static READY: OnceLock<Ready> = OnceLock::new();
+    READY.get_or_init(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("services");
+                let sandbox = Sandbox::start(SandboxOptions {
+                    dir,
+                    ..SandboxOptions::default()
+                })
+                .await
+                .unwrap();
+                tell.send(sandbox.ready().clone()).unwrap();
+                // Until the tests end, and their process with them.
+                std::future::pending::<()>().await;
+            });
+        });
+        told.recv().unwrap()
+    })
+}
+
+async fn token(transport: &Transport, ready: &Ready) -> Secret {
+    let request = transport.client().post(&ready.token_endpoint).form(&[
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("client_id", ready.client_id.as_str()),
+        ("client_secret", ready.client_secret.as_str()),
+        ("requested_subject", ready.ehealth_id.as_str()),
+        ("audience", ready.audience.as_str()),
+    ]);
+    let answer = transport.send(request).await.unwrap();
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    Secret::new(body["access_token"].as_str().unwrap())
+}
+
+impl Person {
+    /// Nobody is logged in any more, and AeS does not answer.
+    pub(crate) fn leave(&self) {
+        *self.logged_in.lock().unwrap() = None;
+    }
+
+    /// A colleague is.
+    pub(crate) fn become_another(&self) {
+        let mut other = weber();
+        other.physician = Physician {
+            ehealth_id: "1900000002".into(),
+            name: "Dr Jean Muller".into(),
+            provider_codes: vec!["90000102".into()],
+        };
+        *self.logged_in.lock().unwrap() = Some(other);
+    }
+
+    fn authorize(&self) -> Result<Authorized, IdentityError> {
+        let principal = self.logged_in.lock().unwrap().clone().ok_or(IdentityError::LoginRequired)?;
+        Ok(Authorized {
+            principal,
+            token: Arc::clone(&self.token),
+        })
+    }
+}
+
+#[async_trait]
+impl Identity for Person {
+    async fn session(&self) -> SessionView {
+        let state = match self.logged_in.lock().unwrap().clone() {
+            Some(principal) => SessionState::LoggedIn {
+                actor: principal.actor,
+                physician: Some(principal.physician),
+                acts_for: Vec::new(),
+                until: principal.until,
+            },
+            None => SessionState::LoggedOut,
+        };
+        SessionView {
+            state,
+            remembered: false,
+            keyring: KeyringState::Off,
+            failure: None,
+        }
+    }
+
+    async fn start_login(&self, _: &str) -> Result<url::Url, IdentityError> {
+        Err(IdentityError::LoginRequired)
+    }
+
+    async fn authorized(&self) -> Result<Authorized, IdentityError> {
+        self.authorize()
+    }
+
+    async fn logout(&self) -> Result<(), IdentityError> {
+        self.leave();
+        Ok(())
+    }
+
+    async fn bearer(&self, _: &str) -> Result<Authorized, IdentityError> {
+        self.authorize()
+    }
+
+    async fn probe(&self) -> Result<AesProbe, IdentityError> {
+        Ok(AesProbe {
+            latency: Duration::ZERO,
+            clock_skew: None,
+        })
+    }
+}
+
+impl Clock for ExampleDay {
+    fn now(&self) -> OffsetDateTime {
+        SystemClock.now()
+    }
+
+    fn today(&self) -> Date {
+        example_day()
+    }
+}
+
+#[async_trait]
+impl Signer for Pen {
+    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
+        self.kms.certificate(token).await
+    }
+
+    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        if *self.broken.lock().unwrap() {
+            return Err(SignatureError::Garbage {
+                what: "a broken pen",
+                correlation_id: None,
+            });
+        }
+        *self.signatures.lock().unwrap() += 1;
+        self.kms.sign(token, data, algorithm).await
+    }
+
+    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        self.kms.timestamp(token, query).await
+    }
+
+    async fn probe(&self) -> Result<KmsProbe, SignatureError> {
+        self.kms.probe().await
+    }
+}
+
+#[async_trait]
+impl Printers for Queue {
+    async fn list(&self) -> Result<Vec<Printer>, PrintError> {
+        let printer = |name: &str, is_default| Printer {
+            name: name.into(),
+            description: None,
+            is_default,
+        };
+        Ok(vec![printer("Accueil", true), printer("Salle_1", false)])
+    }
+
+    async fn print(&self, printer: &str, pdf: &[u8]) -> Result<String, PrintError> {
+        if self.list().await?.iter().all(|known| known.name != printer) {
+            return Err(PrintError::UnknownPrinter);
+        }
+        let mut printed = self.printed.lock().unwrap();
+        printed.push((printer.to_owned(), pdf.to_vec()));
+        Ok(format!("{printer}-{}", printed.len()))
+    }
+}
+
+impl Authority {
+    /// What it says next, in this order; yes when nothing is left.
+    pub(crate) fn will(&self, says: &[Say]) {
+        self.next.lock().unwrap().extend(says);
+    }
+
+    /// The models of the messages received.
+    pub(crate) fn models(&self) -> Vec<String> {
+        self.received.lock().unwrap().iter().map(|(model, _)| model.clone()).collect()
+    }
+
+    /// One text of the last message of a model.
+    pub(crate) fn told(&self, model: &str, element: &str) -> Option<String> {
+        let received = self.received.lock().unwrap();
+        let (_, xml) = received.iter().rev().find(|(known, _)| known == model)?;
+        texts(xml, element).into_iter().next()
+    }
+
+    /// Everything it was told.
+    pub(crate) fn messages(&self) -> Vec<(String, String)> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Deposit for Authority {
+    async fn exchange(&self, _: &Space, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+        let say = self.next.lock().unwrap().pop_front().unwrap_or(Say::Accept);
+        if let Say::NotReached = say {
+            return Err(MySecuError::Status { status: 403 });
+        }
+        self.received.lock().unwrap().push((message.model_uid.clone(), message.xml.clone()));
+        // Others get their turn, as on a real line.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Say::Lose = say {
+            return Err(MySecuError::OutcomeUnknown {
+                cause: Box::new(MySecuError::AnswerUnsigned {
+                    correlation_id: Some("Id-lost".into()),
+                }),
+            });
+        }
+        Ok(ExchangeAnswer {
+            xml: answer(&message.model_uid, &message.xml, say),
+            correlation_id: Some("Id-1".into()),
+            elapsed: Duration::ZERO,
+        })
+    }
+
+    async fn end(&self, _: &Space) -> Result<(), MySecuError> {
+        Ok(())
+    }
+
+    async fn probe(&self) -> Result<MySecuProbe, MySecuError> {
+        Ok(MySecuProbe {
+            latency: Duration::ZERO,
+            clock_skew: None,
+        })
+    }
+
+    fn expires(&self) -> Option<OffsetDateTime> {
+        None
+    }
+}
+
+fn answer(model: &str, xml: &str, say: Say) -> String {
+    let first = |element: &str| match say {
+        Say::SpeakOfAnother => Uuid::from_u128(u128::MAX).to_string(),
+        _ => texts(xml, element).into_iter().next().unwrap_or_else(|| panic!("no {element}")),
+    };
+    let acknowledge = |uuid: &str| tag("UuidPrestataire", &first(uuid)) + &tag("UuidSecu", "11111111-2222-4333-8444-555555555555");
+    let simulated = || tag("identifiantReponseSimulation", &first("identifiantReponseSimulation"));
+    let (root, body) = match model {
+        "2026_ECIT_DEPOT-V1" => ("certificatIncapaciteTravailRetour", acknowledge("UUID")),
+        "2026_ECIT_ANNUL-V1" => ("annulationCertificatIncapaciteTravailRetour", acknowledge("UUIDPrestataire")),
+        "2022_CNS_MEMHON_DEPOT-V1" => ("memoireHonorairesRetour", acknowledge("UUID")),
+        "2023-CNS-PID-SIM-V1" => {
+            let ids = texts(xml, "identifiantExternePrestation");
+            let line = |(index, id): (usize, &String)| {
+                let accepted = !(index == 0 && matches!(say, Say::DeclineALine));
+                let shares = if accepted {
+                    ["40.00", "10.00", "50.00"]
+                } else {
+                    ["0.00", "0.00", "0.00"]
+                };
+                let [statutory, personal, total] = shares;
+                let shares = tag("partStatutaire", statutory) + &tag("participationPersonelle", personal) + &tag("montantTotal", total);
+                tag(
+                    "ligne",
+                    &(tag("identifiantExternePrestation", id) + &tag("accepte", &accepted.to_string()) + &shares),
+                )
+            };
+            let lines: String = ids.iter().enumerate().map(line).collect();
+            let totals =
+                tag("totalPartStatutaire", "80.00") + &tag("totalParticipationPersonelle", "20.00") + &tag("sommeTotale", "100.00");
+            let remark = match say {
+                Say::DeclineALine => tag(
+                    "anomalies",
+                    &(tag("identifiantAnomalie", "A-1")
+                        + &tag("type", "E")
+                        + &tag("code", "NON_ELIGIBLE")
+                        + &tag("identifiantExternePrestation", &ids[0])),
+                ),
+                _ => String::new(),
+            };
+            let head = tag("idMemoireHonoraire", &first("idMemoireHonoraire")) + &tag("identifiantReponseSimulation", "SIM-1");
+            ("simulationMedecinRetour", head + &lines + &totals + &remark)
+        }
+        "2023-CNS-PID-VAL-V1" => {
+            let paid = tag("UuidSecu", "PAY-1")
+                + &tag("partStatutaire", "80.00")
+                + &tag("recouvrement", "5.00")
+                + &tag("montantPaye", "75.00")
+                + &tag("motif", "Recouvrement");
+            ("validationSimulationMedecinRetour", simulated() + &paid)
+        }
+        "2023-CNS-PID-CON-V1" => ("contestationSimulationMedecinRetour", simulated() + &tag("UuidSecu", "CON-1")),
+        other => panic!("no answer to {other}"),
+    };
+    let refusal = match say {
+        Say::Refuse(code) => tag("anomalies", &(tag("type", "E") + &tag("code", code) + &tag("motif", "Non"))),
+        _ => String::new(),
+    };
+    format!("<cns:{root} xmlns:cns=\"http://www.secu.lu/ciss/cns\">{body}{refusal}</cns:{root}>")
+}
+
+fn tag(name: &str, content: &str) -> String {
+    format!("<cns:{name}>{content}</cns:{name}>")
+}
+
+/// The texts of all elements of a local name.
+pub(crate) fn texts(xml: &str, element: &str) -> Vec<String> {
+    let document = xml.split('<').filter_map(|piece| {
+        let (name, text) = piece.split_once('>')?;
+        let local = name.rsplit(':').next()?;
+        (local == element && !name.starts_with('/')).then(|| text.to_owned())
+    });
+    document.collect()
+}
