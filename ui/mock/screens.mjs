@@ -1,201 +1,456 @@
-// Looks at every screen in Chromium against the mock: axe-core must find nothing; pictures go to the folder given.
-// npm run build && npm run screens -- [folder] [--all]      (--all: four languages, both themes, both sizes; else fr and de)
+// Looks at every screen in Chromium against the mock, under the shell's content policy: axe-core (WCAG 2.2 AA) must find nothing, nothing may be cut off at
+// the side, nothing may move when reduced motion is asked for, Tab must reach everything, no document may be sent unseen.
+// npm run build && npm run screens -- [folder for pictures] [--languages=fr,de] [--dist=folder]
+//
+// Every screen in every language, light and dark, at 1280×720; in the language of the longest words also at 1920×1080 and at 200 % zoom.
+// Closes with `N screens, N findings`; ends with 1 when there is a finding.
 
+import { fork } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { preview } from 'vite';
 
-const folder = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
-const all = process.argv.includes('--all');
-if (folder) mkdirSync(folder, { recursive: true });
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const ALL = ['fr', 'de', 'en', 'lb'];
+const LONGEST_WORDS = 'de';
+const LAPTOP = { name: 'laptop', width: 1280, height: 720 };
+const OTHERS = [
+  { name: 'wide', width: 1920, height: 1080 },
+  // What is left of 1280×720 at 200 %.
+  { name: 'zoomed', width: 640, height: 360 },
+];
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'] };
+/** All that the other theme can change. */
+const COLOURS = { runOnly: { type: 'rule', values: ['color-contrast'] }, resultTypes: ['violations'] };
 
-const server = await preview({ logLevel: 'warn', preview: { port: 1422 } });
-const origin = 'http://127.0.0.1:1422';
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-});
-const set = (what) => fetch(`${origin}/econnector/mock`, { method: 'POST', body: JSON.stringify(what) });
-let violations = 0;
+const PATIENT = { matricule: '1988123048083', last_name: 'Schneider-Éloi', first_name: 'Maïté' };
+const ILL = { ...PATIENT, last_day: '+3', diagnosis: '13' };
+const ACTS = ['C1', 'E10', 'V1'];
 
-const typed = { matricule: '1988123048083', last_name: 'Schneider-Éloi', first_name: 'Maïté', last_day: '+3', diagnosis: '13' };
+const options = process.argv.slice(2);
+const option = (name) => options.find((one) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
+const folder = options.find((one) => !one.startsWith('--'));
+const languages = option('languages')?.split(',') ?? ALL;
+const worker = options.includes('--worker');
 
-async function fill(page) {
-  for (const [field, value] of Object.entries(typed)) {
-    await page.locator(`#field-${field}`).focus();
-    await page.keyboard.press('Control+A');
-    await page.keyboard.type(value);
-  }
-  await page.keyboard.press('Tab');
-  await page.waitForTimeout(700);
+/** The mock holds one world: each language is a process of its own, side by side. */
+async function lead() {
+  if (folder) mkdirSync(folder, { recursive: true });
+  const ends = languages.map(
+    (language) =>
+      new Promise((resolve) => {
+        const told = { screens: 0, findings: 0 };
+        const hand = fork(fileURLToPath(import.meta.url), [...(folder ? [folder] : []), `--languages=${language}`, '--worker', ...options.filter((one) => one.startsWith('--dist='))]);
+        hand.on('message', (message) => Object.assign(told, message));
+        hand.on('exit', (code) => resolve(code === 0 ? told : { ...told, findings: Math.max(1, told.findings) }));
+      }),
+  );
+  const told = await Promise.all(ends);
+  const sum = (what) => told.reduce((all, one) => all + one[what], 0);
+  console.log(`${sum('screens')} screens, ${sum('findings')} findings`);
+  process.exit(sum('findings') === 0 && sum('screens') > 0 ? 0 : 1);
 }
 
-function report(what) {
-  violations++;
-  console.log(what);
-}
-
-/** Tab reaches everything that can be used, and where it is can be seen. */
-async function walk(page, name) {
-  const usable = await page.evaluate(() => {
-    document.activeElement?.blur();
-    const all = [...document.querySelectorAll('a[href], button, input, select, summary')].filter((one) => !one.disabled && one.checkVisibility());
-    all.forEach((one, at) => (one.dataset.walk = String(at)));
-    return all.length;
+async function work() {
+  const server = await preview({ logLevel: 'warn', preview: { port: 0 }, build: { outDir: option('dist') ?? 'dist' } });
+  const origin = new URL(server.resolvedUrls.local[0]).origin;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  const reached = new Set();
-  for (let step = 0; step < usable + 8; step++) {
-    await page.keyboard.press('Tab');
-    const { at, seen } = await page.evaluate(() => {
-      const one = document.activeElement;
-      return { at: one?.dataset.walk, seen: one === document.body || getComputedStyle(one).outlineStyle !== 'none' };
+  const walk = new Walk(browser, origin, languages[0]);
+  try {
+    await walk.all();
+  } finally {
+    await new Promise((resolve) => process.send({ screens: walk.screens, findings: walk.findings }, resolve));
+    await browser.close();
+    await server.close();
+  }
+  process.exit(0);
+}
+
+/** One language, from the first window to the last. */
+class Walk {
+  screens = 0;
+  findings = 0;
+  told = new Set();
+
+  constructor(browser, origin, language) {
+    this.browser = browser;
+    this.origin = origin;
+    this.language = language;
+    this.others = language === LONGEST_WORDS ? OTHERS : [];
+  }
+
+  async all() {
+    const context = await this.browser.newContext({ viewport: LAPTOP, reducedMotion: 'reduce', acceptDownloads: true });
+    await context.addInitScript((code) => localStorage.setItem('language', code), this.language);
+    await context.addInitScript({ content: readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8') });
+    // The system's print window would wait for somebody.
+    await context.addInitScript(() => (globalThis.print = () => dispatchEvent(new Event('afterprint'))));
+    this.page = await context.newPage();
+    this.page.setDefaultTimeout(20_000);
+    this.page.on('console', (message) => {
+      if (message.type() === 'error' && !message.text().includes('Failed to load resource')) this.report(`console: ${message.text()}`);
     });
-    if (at !== undefined) reached.add(at);
-    if (!seen) report(`${name}: focus cannot be seen on ${await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120))}`);
+    this.page.on('pageerror', (error) => this.report(`page error: ${error.message}`));
+    try {
+      await this.beginning();
+      await this.certificate();
+      await this.bill();
+      await this.payment();
+      await this.rest();
+      const { unseen } = await (await fetch(`${this.origin}/econnector/mock`)).json();
+      if (unseen > 0) this.report(`${unseen} documents were sent whose page was not drawn`);
+    } catch (error) {
+      if (folder) await this.page.screenshot({ path: `${folder}/${this.language}-stopped.png` });
+      this.report(`the walk stopped: ${error.message.split('\n').slice(0, 3).join(' ')}`);
+    }
+    await context.close();
   }
-  if (reached.size < usable) report(`${name}: Tab reaches ${reached.size} of ${usable}`);
-}
 
-async function visit(page, name) {
-  const look = async (screen) => {
-    await page.waitForTimeout(300);
-    if (folder) await page.screenshot({ path: `${folder}/${name}-${screen}.png` });
-    await page.evaluate(axe);
-    const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-    for (const violation of found.violations) {
+  // --- The screens --------------------------------------------------------------------------------------------------------------------
+
+  async beginning() {
+    await this.set({ session: 'logged_out', fail: 'core', slow: 60, environment: 'training' });
+    await this.page.goto(this.origin);
+    await this.there('#problem');
+    await this.look('00-not-started');
+    await this.set({ fail: null });
+    await this.page.click('#problem-action');
+    await this.there('#login');
+    await this.look('01-login');
+    await this.go('#/profile');
+    await this.there('#login');
+    await this.look('01-profile-logged-out');
+    await this.go('#/');
+    await this.page.click('#login');
+    await this.there('#login-url');
+    await this.look('02-login-wait');
+    await this.set({ session: 'logged_in' });
+    await this.there('#choice-ecit');
+    await this.look('03-choice');
+  }
+
+  async certificate() {
+    await this.key('F2');
+    await this.there('#field-matricule');
+    await this.look('10-ecit-empty');
+    await this.key('Control+Enter');
+    await this.there('#summary');
+    await this.look('11-ecit-summary');
+    await this.fill(ILL);
+    await this.page.locator('#field-diagnosis').fill('gr');
+    await this.look('12-code-list');
+    await this.key('Escape');
+    await this.fill({ diagnosis: '13' });
+    await this.page.locator('#field-cause').selectOption('work_accident');
+    await this.fill({ first_day: '-9' });
+    await this.pause(600);
+    await this.look('13-ecit-filled');
+    await this.tabs('13-ecit-filled');
+    await this.set({ fail: 'preview' });
+    await this.page.locator('#field-last_name').press('End');
+    await this.page.keyboard.type('-Roth');
+    await this.key('Control+Enter');
+    await this.there('#problem');
+    await this.look('14-page-unseen');
+    await this.set({ fail: 'kms' });
+    await this.key('Control+Enter');
+    await this.there('#problem');
+    await this.look('15-problem');
+    await this.set({ fail: 'login' });
+    await this.key('Control+Enter');
+    await this.gone('#problem');
+    await this.there('#problem');
+    await this.look('16-login-needed');
+    await this.page.click('#problem-action');
+    await this.there('#login-url');
+    await this.look('17-login-beside-form');
+    await this.set({ session: 'logged_in', slow: 1500 });
+    await this.gone('#login-url');
+    await this.key('Control+Enter');
+    await this.there('#stage-checked[data-state=done]');
+    await this.look('18-sending', [LAPTOP]);
+    await this.there('#receipt-reference');
+    await this.set({ slow: 60 });
+    await this.look('19-receipt');
+    await this.tabs('19-receipt');
+    const saving = this.page.waitForEvent('download');
+    await this.page.click('[data-save=employeur]');
+    if (!/^ecit-\w{8}-employeur\.pdf$/.test((await saving).suggestedFilename())) this.report('the volet is not saved under its name');
+    await this.key('Control+P');
+    await this.said(/\p{L}/u);
+    await this.look('20-receipt-printed');
+
+    await this.key('F8');
+    await this.focused('reason');
+    await this.look('21-correct');
+    await this.set({ fail: 'cancel' });
+    await this.key('Enter');
+    await this.there('#problem');
+    await this.look('22-correct-refused');
+    await this.set({ fail: null });
+    await this.key('Enter');
+    await this.there('#field-matricule');
+    await this.pause(400);
+    await this.look('23-replacement');
+    await this.key('Control+Enter');
+    await this.there('#receipt-reference');
+    await this.look('24-receipt-replaces');
+    await this.key('F8');
+    await this.page.click('#confirm-cancel');
+    await this.there('#receipt[data-state=cancelled]');
+    await this.look('25-cancelled');
+    await this.page.click('#new');
+
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.set({ fail: 'unknown' });
+    // Sent in the same moment as the last letter, while another volet is looked at.
+    await this.page.locator('.volets button').nth(1).click();
+    await this.page.locator('#field-first_name').focus();
+    await this.page.keyboard.type('-Zoé');
+    await this.key('Control+Enter');
+    await this.there('#receipt[data-state=unknown]');
+    await this.look('26-unknown');
+    await this.page.click('#new');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.key('Control+Shift+P');
+    await this.there('#receipt[data-state=paper]');
+    await this.look('27-paper');
+  }
+
+  async bill() {
+    await this.key('F3');
+    await this.there('#field-lines-0-code');
+    await this.look('30-mh-empty');
+    await this.fill({ ...PATIENT, insured_street: 'rue du Moulin', insured_postal_code: '9065', insured_locality: 'Ettelbruck' });
+    await this.acts();
+    await this.page.click('#more-lines-0');
+    await this.pause(500);
+    await this.look('31-mh-filled');
+    await this.tabs('31-mh-filled');
+    await this.page.locator('#field-lines-1-date').fill('99');
+    await this.key('Control+Enter');
+    await this.there('#summary');
+    await this.look('32-mh-wrong');
+    await this.fill({ 'lines-1-date': '+0' });
+    await this.key('Control+Enter');
+    await this.there('#receipt-reference');
+    await this.look('33-mh-receipt');
+    await this.page.click('#new');
+  }
+
+  async payment() {
+    await this.key('F4');
+    await this.there('#field-lines-0-code');
+    await this.look('40-pid-empty');
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts();
+    await this.set({ fail: 'declined' });
+    await this.key('Control+Enter');
+    await this.there('#simulation[data-state=declined]');
+    await this.pause(300);
+    await this.look('41-pid-declined');
+    await this.tabs('41-pid-declined');
+    await this.page.click('#contest');
+    await this.key('Space');
+    await this.there('#simulation select');
+    await this.look('42-pid-contesting');
+    await this.page.locator('#simulation select').first().selectOption({ index: 1 });
+    await this.page.click('#contest');
+    await this.there('#simulation[data-state=contested]');
+    await this.look('43-pid-contested');
+    await this.key('F9');
+    await this.there('#field-lines-0-amount');
+    await this.pause(400);
+    if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('the matricule is not carried into the bill');
+    if ((await this.page.locator('#field-lines-1-code').inputValue()) !== ACTS[1]) this.report('the acts are not carried into the bill');
+    await this.look('44-turned');
+    await this.key('F4');
+    await this.there('#field-lines-0-code');
+    await this.set({ fail: null });
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts();
+    await this.key('Control+Enter');
+    await this.there('#simulation[data-state=payable]');
+    await this.look('45-pid-payable');
+    await this.key('Control+Enter');
+    await this.there('#payment-paid');
+    await this.look('46-pid-paid');
+  }
+
+  async rest() {
+    await this.go('#/journal');
+    await this.there('table');
+    await this.look('50-journal');
+    await this.tabs('50-journal');
+    await this.page.locator('[id^=cancel-]').first().click();
+    await this.focused('reason');
+    await this.look('51-journal-reason');
+    await this.key('Escape');
+    await this.gone('#reason');
+    await this.page.locator('#filter-state').selectOption({ index: 1 });
+    await this.look('52-journal-filtered');
+    await this.page.locator('#filter-state').selectOption({ index: 0 });
+    await this.page.locator('[id^=replace-]').last().click();
+    await this.key('Enter');
+    await this.there('#send');
+    await this.pause(300);
+    await this.look('53-replacing-older');
+
+    await this.go('#/profile');
+    await this.there('#profile-form');
+    await this.look('60-profile');
+    await this.tabs('60-profile');
+    await this.page.click('#add-code');
+    await this.page.keyboard.type('123');
+    await this.page.locator('#field-email').fill('anne.weber');
+    await this.key('Control+Enter');
+    await this.there('#field-email[aria-invalid=true]');
+    await this.look('61-profile-wrong');
+    await this.page.locator('#field-email').fill('anne.weber@example.lu');
+    await this.page.locator('#field-billing_codes-2-code').fill('70000123');
+    await this.key('Control+Enter');
+    await this.gone('[aria-invalid=true]');
+    await this.pause(200);
+    await this.look('62-profile-saved');
+
+    await this.set({ fail: 'kms' });
+    await this.go('#/status');
+    await this.there('#check-kms');
+    await this.look('70-status');
+    await this.go('#/settings');
+    await this.there('#profile');
+    await this.look('71-settings');
+    await this.set({ fail: null, session: 'secretary', environment: 'integration' });
+    await this.go('#/components');
+    await this.page.reload();
+    await this.there('#field-s-text');
+    await this.look('72-components');
+  }
+
+  // --- The hands ----------------------------------------------------------------------------------------------------------------------
+
+  set(what) {
+    return fetch(`${this.origin}/econnector/mock`, { method: 'POST', body: JSON.stringify(what) });
+  }
+  go(place) {
+    return this.page.evaluate((hash) => void (location.hash = hash), place);
+  }
+  key(keys) {
+    return this.page.keyboard.press(keys);
+  }
+  there(selector) {
+    return this.page.locator(selector).first().waitFor();
+  }
+  gone(selector) {
+    return this.page.locator(selector).first().waitFor({ state: 'detached' });
+  }
+  focused(id) {
+    return this.page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
+  }
+  said(pattern) {
+    return this.page.waitForFunction((source) => new RegExp(source, 'u').test(document.querySelector('footer [role=status]')?.textContent ?? ''), pattern.source);
+  }
+  pause(ms) {
+    return this.page.waitForTimeout(ms);
+  }
+
+  async fill(values) {
+    for (const [field, value] of Object.entries(values)) {
+      await this.page.locator(`#field-${field}`).focus();
+      await this.key('Control+A');
+      await this.page.keyboard.type(value);
+    }
+    await this.key('Tab');
+    await this.pause(400);
+  }
+
+  /** Three lines by keyboard: Enter in a line begins the next. */
+  async acts() {
+    await this.page.locator('#field-lines-0-code').focus();
+    for (const [at, code] of ACTS.entries()) {
+      await this.focused(`field-lines-${at}-code`);
+      await this.page.keyboard.type(code);
+      await this.key('Tab');
+      if (at + 1 < ACTS.length) await this.key('Enter');
+    }
+    await this.pause(400);
+  }
+
+  // --- The eyes -----------------------------------------------------------------------------------------------------------------------
+
+  /** Counts every finding; what is the same thing on another screen is told once. */
+  report(what, same = what, more = '') {
+    this.findings++;
+    if (this.told.has(same)) return;
+    this.told.add(same);
+    console.log(`${this.language}: ${what}${more}`);
+  }
+
+  async look(screen, sizes = [...this.others, LAPTOP]) {
+    await this.pause(200);
+    for (const size of sizes) {
+      await this.page.setViewportSize(size);
+      for (const theme of size === LAPTOP ? ['dark', 'light'] : ['light']) {
+        await this.page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+        await this.pause(60);
+        await this.judge(`${screen}-${theme}-${size.name}`, theme === 'dark' ? COLOURS : RULES);
+      }
+    }
+  }
+
+  async judge(name, rules) {
+    this.screens++;
+    if (folder) await this.page.screenshot({ path: `${folder}/${this.language}-${name}.png` });
+    const { violations, overflow, moving } = await this.page.evaluate(async (rules) => {
+      const found = await globalThis.axe.run(document, rules);
+      const seconds = (list) => list.split(',').some((one) => parseFloat(one) > 0);
+      const style = (one) => getComputedStyle(one);
+      return {
+        violations: found.violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => ({ html, failureSummary })) })),
+        overflow: document.documentElement.scrollWidth - innerWidth,
+        moving: [...document.querySelectorAll('#app *')].filter((one) => seconds(style(one).transitionDuration) || seconds(style(one).animationDuration)).length,
+      };
+    }, rules);
+    for (const { id, help, nodes } of violations) {
       // A field half under the bar at the bottom is a matter of scrolling, not of its size.
-      violation.nodes = violation.nodes.filter((node) => !node.failureSummary?.includes('partially obscured'));
-      if (violation.nodes.length === 0) continue;
-      violations++;
-      console.log(`${name}-${screen}: ${violation.id} – ${violation.help}`);
-      for (const node of violation.nodes.slice(0, 3)) console.log(`    ${node.html.slice(0, 160)}\n    ${node.failureSummary?.split('\n')[1] ?? ''}`);
+      const real = nodes.filter((node) => !node.failureSummary?.includes('partially obscured'));
+      if (real.length === 0) continue;
+      const more = real.slice(0, 3).map((node) => `\n    ${node.html.slice(0, 160)}\n    ${node.failureSummary?.split('\n').slice(1, 3).join(' ')}`);
+      this.report(`${name}: ${id} – ${help}`, `${id} ${real[0].html}`, more.join(''));
     }
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (overflow > 0) {
-      violations++;
-      console.log(`${name}-${screen}: ${overflow} px wider than the window`);
-    }
-  };
-  const go = (place) => page.evaluate((hash) => void (location.hash = hash), place);
+    if (overflow > 0) this.report(`${name}: ${overflow} px wider than the window`);
+    if (moving > 0) this.report(`${name}: ${moving} elements move although reduced motion is asked for`);
+  }
 
-  await set({ session: 'logged_out', fail: 'core', slow: 500, environment: 'training' });
-  await page.goto(origin);
-  await page.locator('#problem').waitFor();
-  await look('00-not-started');
-  await set({ fail: null });
-  await page.click('#problem-action');
-  await page.locator('#login').waitFor();
-  await look('01-login');
-  await page.click('#login');
-  await page.locator('#login-url').waitFor();
-  await look('02-login-wait');
-  await set({ session: 'logged_in' });
-  await page.locator('#nav-new-ecit').waitFor();
-  await look('03-choice');
-  await page.keyboard.press('F2');
-  await page.locator('#field-matricule').waitFor();
-  await look('04-form-empty');
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#summary').waitFor();
-  await look('05-summary');
-  await fill(page);
-  await page.locator('#field-diagnosis').fill('gr');
-  await look('06-code-list');
-  await page.keyboard.press('Escape');
-  await page.locator('#field-diagnosis').fill('13');
-  await page.locator('#field-cause').selectOption('work_accident');
-  await page.locator('#field-first_day').fill('-9');
-  await page.locator('#field-accident_date').fill('-9');
-  await page.keyboard.press('Tab');
-  await page.waitForTimeout(600);
-  await look('07-form-filled');
-  await walk(page, `${name}-07-form-filled`);
-  await set({ fail: 'preview' });
-  await page.locator('#field-last_name').press('End');
-  await page.keyboard.type('-Roth');
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#problem').waitFor();
-  await look('07b-page-unseen');
-  await set({ fail: 'kms', slow: 100 });
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#problem').waitFor();
-  await look('08-problem');
-  await set({ fail: 'login' });
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#problem').waitFor({ state: 'detached' });
-  await page.locator('#problem').waitFor();
-  await look('09-login-needed');
-  await page.click('#problem-action');
-  await page.locator('#login-url').waitFor();
-  await look('10-login-beside-form');
-  await set({ session: 'logged_in', slow: 900 });
-  await page.locator('#login-url').waitFor({ state: 'detached' });
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#stage-checked[data-state=done]').waitFor();
-  await look('11-sending');
-  await page.locator('#receipt-reference').waitFor();
-  await page.waitForTimeout(300);
-  await look('12-receipt');
-  await walk(page, `${name}-12-receipt`);
-  const saving = page.waitForEvent('download');
-  await page.click('[data-save=employeur]');
-  if (!/^ecit-\w{8}-employeur\.pdf$/.test((await saving).suggestedFilename())) report(`${name}: the volet is not saved under its name`);
-  await page.click('#new');
-  await page.locator('#field-matricule').waitFor();
-  await fill(page);
-  await set({ fail: 'unknown', slow: 100 });
-  // Sent in the same moment as the last letter, while another volet is looked at.
-  await page.locator('.volets button').nth(1).click();
-  await page.locator('#field-first_name').focus();
-  await page.keyboard.type('-Zoé');
-  await page.keyboard.press('Control+Enter');
-  await page.locator('#receipt[data-state=unknown]').waitFor();
-  await look('13-unknown');
-  await go('#/journal');
-  await page.locator('table').waitFor();
-  await look('14-journal');
-  await set({ fail: 'kms' });
-  await go('#/status');
-  await page.locator('#check-kms').waitFor();
-  await look('15-status');
-  await go('#/settings');
-  await look('16-settings');
-  await set({ fail: null, session: 'secretary', environment: 'integration' });
-  await go('#/components');
-  await page.reload();
-  await page.locator('#field-s-text').waitFor();
-  await look('17-components');
-}
-
-const sizes = { laptop: [1280, 720], wide: [1920, 1080], zoomed: [640, 360] };
-for (const language of all ? ['fr', 'de', 'en', 'lb'] : ['fr', 'de']) {
-  for (const theme of ['light', 'dark']) {
-    for (const [size, [width, height]] of Object.entries(sizes)) {
-      if (!all && ((theme === 'dark') !== (language === 'de') || (size === 'zoomed' && language === 'fr'))) continue;
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
-      await context.addInitScript((code) => localStorage.setItem('language', code), language);
-      const page = await context.newPage();
-      page.on('console', (message) => {
-        if (message.type() !== 'error' || message.text().includes('Failed to load resource')) return;
-        violations++;
-        console.log(`console: ${message.text()}`);
+  /** Tab reaches everything that can be used, and where it is can be seen. */
+  async tabs(name) {
+    const usable = await this.page.evaluate(() => {
+      document.activeElement?.blur();
+      const all = [...document.querySelectorAll('a[href], button, input, select, summary, textarea')].filter(
+        (one) => !one.matches(':disabled') && one.tabIndex >= 0 && one.checkVisibility(),
+      );
+      all.forEach((one, at) => (one.dataset.walk = String(at)));
+      return all.length;
+    });
+    const reached = new Set();
+    for (let step = 0; step < usable + 12 && reached.size < usable; step++) {
+      await this.key('Tab');
+      const { at, seen, html } = await this.page.evaluate(() => {
+        const one = document.activeElement;
+        return { at: one?.dataset.walk, seen: one === document.body || getComputedStyle(one).outlineStyle !== 'none', html: one?.outerHTML.slice(0, 120) };
       });
-      page.on('pageerror', (error) => {
-        violations++;
-        console.log(`page error: ${error.message}`);
-      });
-      await visit(page, `${language}-${theme}-${size}`);
-      await context.close();
+      if (at !== undefined) reached.add(at);
+      if (!seen) this.report(`${name}: focus cannot be seen on ${html}`);
     }
+    if (reached.size < usable) this.report(`${name}: Tab reaches ${reached.size} of ${usable}`);
   }
 }
 
-const { unseen } = await (await fetch(`${origin}/econnector/mock`)).json();
-if (unseen > 0) report(`${unseen} documents were sent whose page was not drawn`);
-
-await browser.close();
-await server.close();
-console.log(`${violations} findings`);
-process.exit(violations === 0 ? 0 : 1);
+if (worker) await work();
+else await lead();

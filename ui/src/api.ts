@@ -7,7 +7,9 @@ type Schemas = components['schemas'];
 export type Language = 'fr' | 'de' | 'en' | 'lb';
 /** What a field may hold. OpenAPI knows `values` only as an object: their names are the form's. */
 export type Json = string | number | boolean | null;
-export type Values = Record<string, Json>;
+/** One row of a field of type `lines`, by column. */
+export type RowValues = Record<string, Json>;
+export type Values = Record<string, Json | RowValues[]>;
 
 export type Environment = Schemas['Environment'];
 export type Check = Schemas['Check'];
@@ -17,11 +19,15 @@ export type Session = Schemas['SessionDto'];
 export type FormSummary = Schemas['FormSummary'];
 export type FieldType = Schemas['FieldType'];
 export type Option = Schemas['OptionDefinition'];
-export type Field = Omit<Schemas['FieldDefinition'], 'shown_when'> & { shown_when?: { field: string; any_of: Json[] } | null };
+export type ShownWhen = Omit<Schemas['ShownWhen'], 'any_of'> & { any_of?: Json[] };
+export type Field = Omit<Schemas['FieldDefinition'], 'shown_when' | 'columns'> & { shown_when?: ShownWhen | null; columns?: Field[] | null };
 export type Section = Omit<Schemas['SectionDefinition'], 'fields'> & { fields: Field[] };
 export type Definition = Omit<Schemas['Definition'], 'sections' | 'defaults'> & { sections: Section[]; defaults: Values };
 export type Finding = Schemas['FindingView'];
-export type Checked = Schemas['Checkup'];
+export type Total = Schemas['TotalView'];
+export type Checked = Omit<Schemas['Checkup'], 'filled'> & { filled: Record<string, Json> };
+export type Payment = Schemas['PaymentView'];
+export type ReceiptAnomaly = Schemas['ReceiptAnomaly'];
 export type Receipt = Schemas['Receipt'];
 export type Volet = Schemas['VoletView'];
 export type DocumentState = Schemas['State'];
@@ -30,3 +36,16 @@ export type JournalEntry = Schemas['EntryView'];
 export type Fault = Schemas['Fault'];
 /** RFC 9457, with whose fault it is and what to do next. */
 export type Problem = Schemas['Problem'];
+
+/** What the authority would pay. */
+export type Simulation = Schemas['SimulationView'];
+export type SimulationAnomaly = Schemas['SimulationAnomaly'];
+export type Shares = Schemas['SharesView'];
+/** An anomaly that is contested: its id and the authority's code for why. */
+export type Contest = Schemas['ContestedAnomaly'];
+export type Contested = Schemas['ContestationView'];
+
+/** What is kept of the practitioner. Never anything of a patient. */
+export type Profile = Schemas['Profile'];
+export type Printer = Schemas['Printer'];
+export type PrintJob = Schemas['PrintView'];

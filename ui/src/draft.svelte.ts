@@ -1,56 +1,148 @@
-import type { Checked, Definition, DocumentState, Field, Finding, Issued, Physician, Problem, Session, Values } from './api';
-import { host, Refusal } from './host';
-import { fields, initial, prefills, toSend, type Typed, visible } from './read/values';
+import { SvelteSet } from 'svelte/reactivity';
+
+import type {
+  Checked,
+  Contest,
+  Contested,
+  Definition,
+  DocumentState,
+  Field,
+  Finding,
+  Issued,
+  JournalEntry,
+  Problem,
+  Simulation,
+} from './api';
+import { host, Refusal, unseen } from './host';
+import { type Cell, fields, initial, type Known, prefills, read, type Row, type Rows, shown, toSend, type Typed, visible } from './read/values';
+import { speech, t } from './texts.svelte';
 
 const CHECK_AFTER_MS = 150;
 const WATCH_STAGES_MS = 150;
 const FOLLOW_AT_MOST_MS = 90_000;
+const UNDER_WAY: DocumentState[] = ['checking', 'signing', 'depositing'];
+/** States in which nothing more is to be done for this id. */
+const SETTLED: DocumentState[] = ['deposited', 'unknown', 'paper', 'cancelling', 'cancelled'];
+
+/** What the host is busy with. */
+export type Doing = 'send' | 'simulate' | 'validate' | 'contest' | 'paper' | 'cancel';
+/** How an attempt ended: done, something to correct, or a problem. */
+export type Ending = 'settled' | 'findings' | 'problem';
+
+/** A row, and the field of type `lines` it belongs to. */
+export interface Line {
+  of: Field;
+  row: Row;
+}
+
+/** Where a finding's path leads: a field or a column's cell, and the name of its place in the document. */
+export interface Spot {
+  field: Field;
+  line?: Line;
+  name: string;
+}
+
+/** What one draft hands on to another: what was typed, and by whom. */
+export interface Carried {
+  definition: Definition;
+  typed: Typed;
+  rows: Record<string, Typed[]>;
+  changed: Set<string>;
+}
+
+export interface Origin {
+  id?: string;
+  /** The document this one replaces. */
+  replaces?: string | undefined;
+  /** Why it is replaced, for the authority. */
+  reason?: string | undefined;
+  carried?: Carried;
+}
+
+interface Removed {
+  of: Field;
+  at: number;
+  row: Row;
+}
 
 /** One form being filled in, sent, and answered. Holds patient values: it lives in memory and is dropped with `New`. */
 export class Draft {
   /** The document's id. One form keeps one id, so that a second click or a retry can never be a second deposit. */
-  readonly id = crypto.randomUUID();
+  readonly id: string;
+  readonly replaces: string | undefined;
+  /** The id of the document that will replace this one, should it have to be replaced. */
+  readonly successor = crypto.randomUUID();
 
   definition = $state.raw<Definition>();
   typed = $state<Typed>({});
-  checked = $state.raw<Checked>({ findings: [], facts: [] });
-  /** Fields that were typed into and left: only these show their findings before the first try to send. */
+  rows = $state<Rows>({});
+  checked = $state.raw<Checked>({ findings: [], facts: [], filled: {}, totals: [] });
+  /** Cells that were typed into and left: only these show their findings before the first try to send. */
   left = $state<Record<string, boolean>>({});
   tried = $state(false);
   /** The core has judged these values at least once. */
   judged = $state(false);
+  /** Which disclosures are open, by the section's id or the row's key. */
+  opened = $state<Record<string, boolean>>({});
+  /** The row taken out last, while it can come back. */
+  removed = $state.raw<Removed>();
 
-  sending = $state(false);
+  doing = $state<Doing>();
   stage = $state<DocumentState>('checking');
   problem = $state.raw<Problem>();
+  simulation = $state.raw<Simulation>();
+  contested = $state.raw<Contested>();
   outcome = $state.raw<Issued>();
+  cancelled = $state.raw<JournalEntry>();
 
-  values = $derived(this.definition ? toSend(this.definition, this.typed) : {});
+  /** Brings the page to be signed, made of the values of this stamp, before the physician's eyes; if it fails, nothing is sent. */
+  show: (stamp: string) => Promise<void> = () => Promise.reject(unseen(new Error('no page')));
+
+  sending = $derived(this.doing !== undefined);
+  /** Nothing can be typed now. */
+  locked = $derived(this.sending || this.simulation !== undefined || this.outcome !== undefined);
+  /** Rows somebody typed into, in their order: the others are not sent. */
+  full: Rows = $derived.by(() => {
+    const full: Rows = {};
+    for (const field of this.#lists()) full[field.id] = (this.rows[field.id] ?? []).filter((row) => !this.#isFresh(field, row));
+    return full;
+  });
+  values = $derived(this.definition ? toSend(this.definition, this.typed, this.full, this.checked.filled) : {});
   /** Changes exactly when the values change. */
   stamp = $derived(JSON.stringify(this.values));
   errors = $derived(this.checked.findings.filter((finding) => finding.severity === 'error'));
   warnings = $derived(this.checked.findings.filter((finding) => finding.severity !== 'error'));
 
-  #session: Session | undefined;
-  #physician: Physician | undefined;
-  #changed = new Set<string>();
+  #known: Known;
+  #reason: string | undefined;
+  #carried: Carried | undefined;
+  #changed = new SvelteSet<string>();
+  #keys = 0;
   #round = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #last: (() => Promise<Ending>) | undefined;
 
   constructor(
     readonly kind: string,
-    session: Session | undefined,
-    physician: Physician | undefined,
+    known: Known,
+    { id, replaces, reason, carried }: Origin = {},
   ) {
-    this.#session = session;
-    this.#physician = physician;
+    this.id = id ?? crypto.randomUUID();
+    this.replaces = replaces;
+    this.#reason = reason;
+    this.#known = known;
+    this.#carried = carried;
   }
+
+  // --- The form -----------------------------------------------------------------------------------------------------------
 
   /** Reads the definition in the current language; what was typed stays. */
   async load(): Promise<void> {
     try {
       const definition = await host.form(this.kind);
-      this.typed = { ...initial(definition, this.#session, this.#physician), ...this.typed };
+      const typed = this.definition ? this.typed : this.#taken(definition);
+      this.typed = { ...initial(fields(definition), definition.defaults, this.#known, speech.language), ...typed };
+      for (const field of fields(definition)) if (field.type === 'lines') this.rows[field.id] ??= [this.#freshRow(field, definition)];
       this.definition = definition;
       this.problem = undefined;
       await this.check();
@@ -59,85 +151,324 @@ export class Draft {
     }
   }
 
-  /** Puts another physician into the fields that name the physician, unless they were typed over. */
-  adopt(session: Session | undefined, physician: Physician): void {
-    this.#session = session;
-    this.#physician = physician;
-    if (!this.definition || this.sending || this.outcome) return;
+  /** Puts what is known now of the physician into the fields that ask for it, unless they were typed over. */
+  adopt(known: Known): void {
+    this.#known = known;
+    if (!this.definition || this.locked) return;
     let changed = false;
-    for (const [id, known] of Object.entries(prefills(this.definition, session, physician))) {
-      if (this.#changed.has(id) || this.typed[id] === known) continue;
-      this.typed[id] = known;
+    for (const [id, value] of Object.entries(prefills(fields(this.definition), known, speech.language))) {
+      if (this.#changed.has(id) || this.typed[id] === value) continue;
+      this.typed[id] = value;
       changed = true;
     }
     if (changed) this.#checkSoon();
   }
 
-  set(field: Field, value: string | boolean): void {
-    if (this.typed[field.id] === value) return;
-    this.typed[field.id] = value;
-    this.#changed.add(field.id);
-    this.#checkSoon();
-  }
-
-  leave(field: Field): void {
-    if (this.#changed.has(field.id)) this.left[field.id] = true;
+  get known(): Known {
+    return this.#known;
   }
 
   get touched(): boolean {
     return this.#changed.size > 0;
   }
 
-  shows(field: Field): boolean {
-    return this.definition !== undefined && visible(this.definition, field, this.typed);
+  /** What another draft may go on with. */
+  carry(): Carried | undefined {
+    if (!this.definition) return undefined;
+    const rows: Carried['rows'] = {};
+    const changed = new Set([...this.#changed].filter((name) => !name.includes('/')));
+    for (const [id, list] of Object.entries(this.full)) rows[id] = list.map((row) => ({ ...row.typed }));
+    return { definition: this.definition, typed: { ...this.typed }, rows, changed };
+  }
+
+  /** Everything that fits this definition of what was carried here. */
+  #taken(definition: Definition): Typed {
+    const carried = this.#carried;
+    this.#carried = undefined;
+    const typed: Typed = {};
+    if (!carried) return typed;
+    const sources = fields(carried.definition);
+    for (const field of fields(definition)) {
+      const source = sources.find((one) => one.id === field.id && one.type === field.type);
+      if (!source) continue;
+      if (field.type === 'lines') {
+        const columns = (field.columns ?? []).filter((column) => source.columns?.some((one) => one.id === column.id && one.type === column.type));
+        const list = (carried.rows[field.id] ?? []).map((cells) => {
+          const row = this.#freshRow(field, definition);
+          for (const { id } of columns) if (cells[id] !== undefined && cells[id] !== '') row.typed[id] = cells[id];
+          return row;
+        });
+        if (list.length > 0) {
+          this.rows[field.id] = list;
+          this.#changed.add(field.id);
+        }
+        continue;
+      }
+      const cell = carried.typed[field.id];
+      const changed = carried.changed.has(field.id);
+      if (cell === undefined || (!changed && (cell === '' || cell === false))) continue;
+      typed[field.id] = cell;
+      if (changed) this.#changed.add(field.id);
+    }
+    return typed;
+  }
+
+  // --- Cells --------------------------------------------------------------------------------------------------------------
+
+  cell(field: Field, line?: Line): Cell {
+    return (line ? line.row.typed : this.typed)[field.id] ?? '';
+  }
+
+  set(field: Field, value: Cell, line?: Line): void {
+    const typed = line ? line.row.typed : this.typed;
+    if (typed[field.id] === value || this.locked) return;
+    typed[field.id] = value;
+    this.#changed.add(mark(field, line));
+    this.#checkSoon();
+  }
+
+  leave(field: Field, line?: Line): void {
+    if (this.#changed.has(mark(field, line))) this.left[mark(field, line)] = true;
+  }
+
+  /** Whether the field is asked for now. */
+  shows(field: Field, line?: Line): boolean {
+    if (!this.definition) return false;
+    const filled = this.checked.filled;
+    if (!line) return visible(fields(this.definition), field, this.typed, filled);
+    const path = this.path(field, line);
+    return visible(line.of.columns ?? [], field, line.row.typed, filled, path?.slice(0, -field.id.length));
+  }
+
+  /** The core's name for a cell: `lines.0.code`; nothing for a row that is not sent. */
+  path(field: Field, line?: Line): string | undefined {
+    if (!line) return field.id;
+    const at = (this.full[line.of.id] ?? []).findIndex((row) => row.key === line.row.key);
+    return at < 0 ? undefined : `${line.of.id}.${at}.${field.id}`;
   }
 
   /** What is said beside a field now; the worst first. */
-  finding(field: Field): Finding | undefined {
-    if (!this.tried && !this.left[field.id]) return undefined;
-    return [...this.errors, ...this.warnings].find((finding) => finding.field === field.id);
+  finding(field: Field, line?: Line): Finding | undefined {
+    if (!this.tried && !this.left[mark(field, line)]) return undefined;
+    const path = this.path(field, line);
+    return path === undefined ? undefined : [...this.errors, ...this.warnings].find((finding) => finding.field === path);
   }
 
-  fact(field: Field): string | undefined {
-    return this.checked.facts.find((fact) => fact.field === field.id)?.text;
+  facts(field: Field, line?: Line): string[] {
+    const path = this.path(field, line);
+    return path === undefined ? [] : this.checked.facts.filter((fact) => fact.field === path).map((fact) => fact.text);
+  }
+
+  /** What the core put where nothing was typed. */
+  filled(field: Field, line?: Line): string {
+    const path = this.path(field, line);
+    const value = path === undefined ? undefined : this.checked.filled[path];
+    return value === undefined || value === null ? '' : shown(field, value, speech.language);
+  }
+
+  /** Whether somebody put something of their own there. */
+  isOwn(field: Field, line?: Line): boolean {
+    const own = this.cell(field, line);
+    if (own === '' || own === false) return false;
+    return own !== (line ? this.#fresh(line.of)[field.id] : this.#start()[field.id]);
   }
 
   field(id: string): Field | undefined {
     return this.definition && fields(this.definition).find((field) => field.id === id);
   }
 
+  /** Where a finding's path leads. A path to a field of type `lines` leads to its first cell. */
+  locate(path: string): Spot | undefined {
+    const [id = '', at, column] = path.split('.');
+    const field = this.field(id);
+    if (!field?.columns) return field && { field, name: field.id };
+    const list = this.rows[id] ?? [];
+    const row = at === undefined ? list[0] : this.full[id]?.[Number(at)];
+    const cell = field.columns.find((one) => one.id === column) ?? field.columns[0];
+    if (!row || !cell) return undefined;
+    return { field: cell, line: { of: field, row }, name: `${id}-${list.findIndex((one) => one.key === row.key)}-${cell.id}` };
+  }
+
+  /** `Code, line 2`. */
+  label(path: string): string | undefined {
+    const spot = this.locate(path);
+    if (!spot?.line) return spot?.field.label;
+    if (!path.includes('.')) return spot.line.of.label;
+    return t('lines.cell', { label: spot.field.label, n: Number(spot.name.split('-').at(-2)) + 1 });
+  }
+
+  // --- Rows ---------------------------------------------------------------------------------------------------------------
+
+  /** Another row at the end; answers its place, or nothing when the form takes no more. */
+  addRow(of: Field): number | undefined {
+    const list = this.rows[of.id];
+    if (!list || !this.definition || this.locked || (of.max != null && list.length >= of.max)) return undefined;
+    this.removed = undefined;
+    return list.push(this.#freshRow(of, this.definition)) - 1;
+  }
+
+  /** Takes a row out; there is always one left to type into. */
+  removeRow(of: Field, at: number): void {
+    const list = this.rows[of.id];
+    if (!list || !this.definition || this.locked) return;
+    const [row] = list.splice(at, 1);
+    if (!row) return;
+    if (list.length === 0) list.push(this.#freshRow(of, this.definition));
+    this.removed = this.#isFresh(of, row) ? undefined : { of, at, row };
+    this.#changed.add(of.id);
+    this.#checkSoon();
+  }
+
+  /** The row taken out last comes back where it was. */
+  restoreRow(): void {
+    const { of, at, row } = this.removed ?? {};
+    const list = of && this.rows[of.id];
+    if (!list || !row || this.locked) return;
+    if (list.length === 1 && list[0] && this.#isFresh(of, list[0])) list.length = 0;
+    list.splice(at ?? 0, 0, row);
+    this.removed = undefined;
+    this.#checkSoon();
+  }
+
+  /** Empty rows go; the first one stays. */
+  pruneRows(of: Field): void {
+    const list = this.rows[of.id];
+    if (list) this.rows[of.id] = this.full[of.id]?.length ? (this.full[of.id] ?? []) : list.slice(0, 1);
+  }
+
+  isEmptyRow(of: Field, row: Row): boolean {
+    return this.#isFresh(of, row);
+  }
+
+  #lists(): Field[] {
+    return this.definition ? fields(this.definition).filter((field) => field.type === 'lines') : [];
+  }
+
+  #start(): Typed {
+    return this.definition ? initial(fields(this.definition), this.definition.defaults, this.#known, speech.language) : {};
+  }
+
+  #fresh(of: Field, definition = this.definition): Typed {
+    const given = definition?.defaults[of.id];
+    return initial(of.columns ?? [], (Array.isArray(given) ? given[0] : undefined) ?? {}, this.#known, speech.language);
+  }
+
+  #freshRow(of: Field, definition: Definition): Row {
+    return { key: this.#keys++, typed: this.#fresh(of, definition) };
+  }
+
+  #isFresh(of: Field, row: Row): boolean {
+    const fresh = this.#fresh(of);
+    return (of.columns ?? []).every((column) => read(column, row.typed[column.id]) === read(column, fresh[column.id]));
+  }
+
+  // --- The core -----------------------------------------------------------------------------------------------------------
+
   /** Asks the core about the present values; an answer to older values is dropped. */
-  async check(): Promise<void> {
+  async check(once = true): Promise<void> {
     clearTimeout(this.#timer);
     const round = ++this.#round;
+    const asked = this.stamp;
     const checked = await host.check(this.kind, this.values);
     if (round !== this.#round) return;
     this.checked = checked;
     this.judged = true;
+    // What the core filled in may show or hide a field: then these are other values, to be judged once more.
+    if (once && this.stamp !== asked) await this.check(false);
   }
 
-  /**
-   * Checks, shows, signs, deposits. Answers whether something is left to correct.
-   * `show` resolves once the page to be signed, made of the values of this stamp, is before the physician's eyes; if it fails, nothing is sent.
-   */
-  async send(show: (stamp: string) => Promise<void>): Promise<'settled' | 'findings' | 'problem'> {
-    if (this.sending || this.outcome) return 'settled';
-    this.sending = true;
-    this.tried = true;
+  /** Checks, shows, signs, deposits. */
+  send(): Promise<Ending> {
+    return this.#attempt('send', async () => {
+      const { stamp, values } = this;
+      await this.show(stamp);
+      this.#settle(await this.#followed(() => host.issue(this.id, this.kind, values, { replaces: this.replaces, reason: this.#reason })));
+    });
+  }
+
+  /** Asks the authority what it would pay. */
+  simulate(): Promise<Ending> {
+    return this.#attempt('simulate', async () => {
+      this.contested = undefined;
+      this.simulation = await host.simulate(this.kind, this.id, this.values);
+    });
+  }
+
+  /** Shows, signs, and orders the payment of what was simulated. */
+  validate(): Promise<Ending> {
+    return this.#attempt('validate', async () => {
+      await this.show(this.stamp);
+      this.#settle(await this.#followed(() => host.validate(this.kind, this.id)));
+    });
+  }
+
+  /** Whether the authority took it. */
+  async contest(anomalies: Contest[]): Promise<boolean> {
+    const ending = await this.#attempt('contest', async () => {
+      this.contested = await host.contest(this.kind, this.id, anomalies);
+    });
+    return ending === 'settled';
+  }
+
+  /** Gives the simulation up: the form may be typed into again. */
+  change(): void {
+    if (this.sending || this.outcome) return;
+    this.simulation = undefined;
+    this.contested = undefined;
+    this.problem = undefined;
+  }
+
+  /** The same page for a signature by hand. */
+  paper(): Promise<Ending> {
+    return this.#attempt('paper', async () => {
+      this.#settle(await host.paper(this.id, this.kind, this.values));
+    });
+  }
+
+  /** Cancels what was deposited; answers whether it is. `replacedBy` is the id the replacing document will have. */
+  async cancel(reason: string, replacedBy?: string): Promise<boolean> {
+    const ending = await this.#attempt('cancel', async () => {
+      this.cancelled = await host.cancel(this.id, reason, replacedBy);
+      if (this.outcome) this.outcome = { ...this.outcome, state: this.cancelled.state };
+    });
+    return ending === 'settled';
+  }
+
+  /** Does again what ended with a problem. */
+  repeat(): Promise<Ending> {
+    return this.#last?.() ?? this.send();
+  }
+
+  /** Nothing of the patient stays behind, here or in the core. */
+  async forget(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (!this.outcome && !this.simulation) return;
+    await host.forget(this.id).catch((error: unknown) => this.#ignore(error));
+  }
+
+  async #attempt(doing: Doing, what: () => Promise<void>): Promise<Ending> {
+    const onOutcome = doing === 'cancel';
+    if (this.sending || (this.outcome && !onOutcome)) return 'settled';
+    const typing = doing === 'send' || doing === 'simulate' || doing === 'paper';
+    this.#last = () => this.#attempt(doing, what);
+    this.doing = doing;
     this.problem = undefined;
     this.stage = 'checking';
     try {
-      await this.check();
-      if (this.errors.length > 0) return 'findings';
-      const { stamp, values } = this;
-      await show(stamp);
-      this.#settle(await this.#issue(values));
+      if (typing) {
+        this.simulation = undefined;
+        this.tried = true;
+        for (const field of this.#lists()) this.pruneRows(field);
+        await this.check();
+        if (this.errors.length > 0) return 'findings';
+      }
+      await what();
       return 'settled';
     } catch (error) {
       this.#keep(error);
       return this.errors.length > 0 && this.problem === undefined ? 'findings' : 'problem';
     } finally {
-      this.sending = false;
+      this.doing = undefined;
     }
   }
 
@@ -146,16 +477,16 @@ export class Draft {
     this.#timer = setTimeout(() => void this.check().catch((error: unknown) => this.#ignore(error)), CHECK_AFTER_MS);
   }
 
-  async #issue(values: Values): Promise<Issued> {
+  async #followed(ask: () => Promise<Issued>): Promise<Issued> {
     const watching = new AbortController();
     void this.#watch(watching.signal);
     try {
-      return await host.issue(this.id, this.kind, values);
+      return await ask();
     } catch (error) {
       // Whatever went wrong: what became of the document is asked, never sent again blindly.
       if (error instanceof Refusal && !error.problem.findings?.length) {
         const found = await this.#follow(error);
-        if (found && found.state !== 'failed') return { ...found, problem: error.problem };
+        if (found && SETTLED.includes(found.state)) return { ...found, problem: error.problem };
       }
       throw error;
     } finally {
@@ -168,7 +499,7 @@ export class Draft {
     while (!signal.aborted) {
       const seen = await host.document(this.id).catch(() => undefined);
       if (signal.aborted) return;
-      if (seen) this.stage = seen.state;
+      if (seen && UNDER_WAY.includes(seen.state)) this.stage = seen.state;
       await pause(WATCH_STAGES_MS);
     }
   }
@@ -181,22 +512,15 @@ export class Draft {
         if (error instanceof Refusal) throw cause;
         throw error;
       });
-      if (!seen || !['checking', 'signing', 'depositing'].includes(seen.state)) return seen;
+      if (!seen || !UNDER_WAY.includes(seen.state)) return seen;
       if (Date.now() > until) return seen.state === 'depositing' ? { ...seen, state: 'unknown' } : undefined;
       this.stage = seen.state;
       await pause(WATCH_STAGES_MS);
     }
   }
 
-  /** Nothing of the patient stays behind, here or in the core. */
-  async forget(): Promise<void> {
-    clearTimeout(this.#timer);
-    if (!this.outcome) return;
-    await host.forget(this.id).catch((error: unknown) => this.#ignore(error));
-  }
-
   #settle(outcome: Issued): void {
-    if (outcome.state === 'deposited' || outcome.state === 'unknown') {
+    if (SETTLED.includes(outcome.state)) {
       this.stage = outcome.state;
       this.outcome = outcome;
     } else if (outcome.problem) {
@@ -216,5 +540,8 @@ export class Draft {
     if (!(error instanceof Refusal)) throw error;
   }
 }
+
+/** A cell's name for what is remembered of it: stays the same wherever its row stands. */
+const mark = (field: Field, line?: Line) => (line ? `${line.of.id}/${line.row.key}/${field.id}` : field.id);
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,11 +1,17 @@
 import type {
   Checked,
+  Contest,
+  Contested,
   Definition,
   FormSummary,
   Issued,
   JournalEntry,
+  Printer,
+  PrintJob,
   Problem,
+  Profile,
   Session,
+  Simulation,
   Status,
   Values,
 } from './api';
@@ -36,7 +42,7 @@ const base = !inDesktop
     : 'econnector://localhost/econnector';
 
 interface Call {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   body?: unknown;
   accept?: string;
   signal?: AbortSignal | undefined;
@@ -109,10 +115,28 @@ export const host = {
   form: (kind: string) => json<Definition>(`/v1/forms/${q(kind)}`),
   check: (kind: string, values: Values, signal?: AbortSignal) =>
     json<Checked>(`/v1/forms/${q(kind)}/check`, { method: 'POST', body: { values }, signal }),
-  preview: (kind: string, volet: string, number: number, values: Values, signal?: AbortSignal) =>
-    page(`/v1/forms/${q(kind)}/preview?volet=${q(volet)}&page=${number}`, { method: 'POST', body: { values }, signal }),
+  /** With the id of a simulation: the page with the amounts of its answer. */
+  preview: (kind: string, volet: string, number: number, values: Values, signal?: AbortSignal, simulation?: string) =>
+    page(`/v1/forms/${q(kind)}/preview?volet=${q(volet)}&page=${number}${simulation ? `&simulation=${q(simulation)}` : ''}`, {
+      method: 'POST',
+      body: { values },
+      signal,
+    }),
 
-  issue: (id: string, kind: string, values: Values) => json<Issued>('/v1/documents', { method: 'POST', body: { id, kind, values } }),
+  /** `replaces`: the document this one stands in for; the core cancels it first unless that is done. */
+  issue: (id: string, kind: string, values: Values, replacing: { replaces?: string | undefined; reason?: string | undefined } = {}) =>
+    json<Issued>('/v1/documents', { method: 'POST', body: { id, kind, values, ...replacing } }),
+  /** The same page for a signature by hand. */
+  paper: (id: string, kind: string, values: Values) => json<Issued>('/v1/paper', { method: 'POST', body: { id, kind, values } }),
+  /** `replacedBy`: the id the replacing document will have. */
+  cancel: (id: string, reason: string, replacedBy?: string) =>
+    json<JournalEntry>(`/v1/documents/${q(id)}/cancellation`, { method: 'POST', body: { reason, replaced_by: replacedBy } }),
+
+  simulate: (kind: string, id: string, values: Values) => json<Simulation>(`/v1/${q(kind)}/simulations`, { method: 'POST', body: { id, values } }),
+  /** Signs, then gives the payment order. The same id again answers what became of the first. */
+  validate: (kind: string, id: string) => json<Issued>(`/v1/${q(kind)}/simulations/${q(id)}/validation`, { method: 'POST', body: {} }),
+  contest: (kind: string, id: string, anomalies: Contest[]) =>
+    json<Contested>(`/v1/${q(kind)}/simulations/${q(id)}/contestation`, { method: 'POST', body: { anomalies } }),
   /** Nothing when the core does not know the id. */
   document: async (id: string): Promise<Issued | undefined> => {
     try {
@@ -130,6 +154,13 @@ export const host = {
     new Blob([await (await call(`/v1/documents/${q(id)}/volets/${q(volet)}`, { accept: 'application/pdf' })).arrayBuffer()], {
       type: 'application/pdf',
     }),
+
+  profile: () => json<Profile>('/v1/profile'),
+  saveProfile: (profile: Profile) => json<Profile>('/v1/profile', { method: 'PUT', body: profile }),
+  printers: async () => (await json<{ printers: Printer[] }>('/v1/printers')).printers,
+  /** Goes straight into a printer's queue; no file is written. */
+  print: (id: string, volets: string[], printer?: string) =>
+    json<PrintJob>(`/v1/documents/${q(id)}/print`, { method: 'POST', body: { volets, printer } }),
 
   journal: async () => (await json<{ entries: JournalEntry[] }>('/v1/journal')).entries,
 };

@@ -7,7 +7,7 @@ type Pages = (page: number) => Promise<PageImage>;
 
 /** Prints whole pages, A4, nothing else of the window. The pages leave the window again when the dialog closes. */
 export async function print(volets: Pages[]): Promise<void> {
-  const paper = document.getElementById('paper');
+  const paper = document.getElementById('sheets');
   if (!paper) return;
   const images: Blob[] = [];
   for (const volet of volets) {

@@ -56,6 +56,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/econnector/v1/documents/{id}/cancellation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. */
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/documents/{id}/print": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hands volets to a printer through a pipe; no file is written. */
+        post: operations["print"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/econnector/v1/documents/{id}/volets/{name}": {
         parameters: {
             query?: never;
@@ -175,6 +209,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/econnector/v1/paper": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets the pages for a handwritten signature, when signing or depositing is not possible. On the desktop this needs no login. */
+        post: operations["paper"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/pid/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the authority what it would pay. Nothing is paid; a line it does not accept is an outcome, not an error. */
+        post: operations["simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/pid/simulations/{id}/contestation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Contests remarks of the authority on a simulation. Nothing is paid. */
+        post: operations["contest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/pid/simulations/{id}/validation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs the patient's receipt and orders the payment of a simulation, once. The same id again answers 200 with the recorded outcome. */
+        post: operations["validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/printers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The printers of this machine; none where it has no printing that this program can drive. */
+        get: operations["printers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The logged-in physician's own data; what was never typed is filled from the session. */
+        get: operations["profile"];
+        /** Keeps the logged-in physician's own data in place of what was kept before. Nothing of a patient belongs here. */
+        put: operations["keep_profile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/econnector/v1/session": {
         parameters: {
             query?: never;
@@ -243,6 +380,29 @@ export interface components {
             /** @description The authority's sentence, shortened to 500 characters. */
             message: string;
         };
+        /** @description One account that money can go to. */
+        BillingCode: {
+            /**
+             * @description Provider code, 8 digits.
+             * @default
+             */
+            code: string;
+            /**
+             * @description What the physician calls it; 60 characters.
+             * @default
+             */
+            label: string;
+        };
+        /** @description Why a document is cancelled. */
+        CancellationBody: {
+            /** @description For the authority; 1 to 200 characters. Sent and not kept. */
+            reason: string;
+            /**
+             * Format: uuid
+             * @description The id of the document that will take its place, when there will be one.
+             */
+            replaced_by?: string | null;
+        };
         /** @description One dependency. */
         Check: {
             /**
@@ -264,7 +424,7 @@ export interface components {
              * @description How long its answer took, in milliseconds.
              */
             latency_ms?: number | null;
-            /** @description `aes`, `kms`, `mysecu`, `trust_store`, `keyring` or `journal`. */
+            /** @description `aes`, `kms`, `mysecu`, `trust_store`, `keyring`, `journal` or `forms`. */
             name: string;
             /** @description Whether it is well. */
             ok: boolean;
@@ -273,17 +433,49 @@ export interface components {
         Checkup: {
             /** @description What was read out of the values, such as the birth date in a matricule. */
             facts: components["schemas"]["FactView"][];
+            /** @description What the form fills in by itself where nothing was typed: path of the field (`lines.0.amount`) to value. */
+            filled: Record<string, never>;
             /** @description Everything wrong, errors and warnings. */
             findings: components["schemas"]["FindingView"][];
+            /** @description The form's sums. */
+            totals: components["schemas"]["TotalView"][];
+        };
+        /** @description What is contested. */
+        ContestationBody: {
+            anomalies: components["schemas"]["ContestedAnomaly"][];
+        };
+        /** @description What was contested. */
+        ContestationView: {
+            /** @description Under which mySecu can find the call. */
+            correlation_id?: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The authority's reference. */
+            reference: string;
+            /** @description `contested`. */
+            state: components["schemas"]["State"];
+        };
+        /** @description One contested remark. */
+        ContestedAnomaly: {
+            /** @description One of the definition's `contestation` codes. */
+            code: string;
+            /** @description Of the simulation's anomaly. */
+            id: string;
         };
         /** @description A form as a screen needs it, in one language: the body of `GET forms/{kind}`. */
         Definition: {
+            /** @description Whether a deposited form can be cancelled. */
+            cancellable: boolean;
+            /** @description The reasons for contesting an anomaly. */
+            contestation?: components["schemas"]["OptionDefinition"][] | null;
             /** @description Values a new form starts with; days are resolved. */
             defaults: Record<string, never>;
             /** @description One sentence: what it is for. */
             description: string;
             /** @description `ecit`, `mh`, `pid`, … */
             kind: string;
+            /** @description Whether it may be printed for a handwritten signature. */
+            paper: boolean;
             /** @description The fields, grouped, in reading order. */
             sections: components["schemas"]["SectionDefinition"][];
             /** @description Title for a menu. */
@@ -292,12 +484,16 @@ export interface components {
             shortcut: string;
             /** @description Full title. */
             title: string;
+            /** @description The amounts made of the values. */
+            totals: components["schemas"]["TotalDefinition"][];
+            /** @description The kind of form that what was typed can be carried over to: fields and columns of the same name. */
+            turns_into?: string | null;
             /** @description The pack's version. */
             version: string;
             /** @description The pages it produces. */
             volets: components["schemas"]["VoletDefinition"][];
-            /** @description What happens to a finished form: `deposit`. */
-            workflow: string;
+            /** @description What happens to a finished form. */
+            workflow: components["schemas"]["Workflow"];
         };
         /** @description A settled document. */
         DocumentView: {
@@ -306,24 +502,37 @@ export interface components {
             kind: string;
             problem?: components["schemas"]["Problem"] | null;
             receipt?: components["schemas"]["Receipt"] | null;
-            /** @description `deposited`, or `unknown` when the answer to an earlier deposit was lost. */
+            /** @description `deposited`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`. */
             state: components["schemas"]["State"];
             volets: components["schemas"]["VoletView"][];
         };
         /** @description One line of the journal. It never says anything of a patient. */
         EntryView: {
             actor: string;
+            /** @description Whether a cancellation can be asked for now. */
+            cancellable: boolean;
+            /** @description Under which mySecu can find the cancellation. */
+            cancellation_correlation_id?: string | null;
+            /** Format: date-time */
+            cancelled_at?: string | null;
             correlation_id?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             finished_at?: string | null;
+            /** @description Whether its pages are still in memory. */
+            has_pages: boolean;
             /** Format: uuid */
             id: string;
             kind: string;
             physician: string;
             problem_code?: string | null;
             reference?: string | null;
+            /**
+             * Format: uuid
+             * @description The document that took, or will take, its place.
+             */
+            replaced_by?: string | null;
             /** Format: uuid */
             replaces?: string | null;
             state: components["schemas"]["State"];
@@ -335,7 +544,7 @@ export interface components {
         Environment: "training" | "integration" | "production";
         /** @description Something read out of a field's value. */
         FactView: {
-            /** @description The field's id. */
+            /** @description The field's id; in a row of lines its path, `lines.0.code`. */
             field: string;
             /** @description The fact, in the caller's language. */
             text: string;
@@ -345,8 +554,14 @@ export interface components {
          * @enum {string}
          */
         Fault: "you" | "network" | "authority" | "us";
-        /** @description One field. */
+        /** @description One field, or one column of a field with rows. */
         FieldDefinition: {
+            /** @description What one row holds (type lines). */
+            columns?: components["schemas"]["FieldDefinition"][] | null;
+            /** @description Whether it is rarely needed and may stay out of sight while it is empty. */
+            detail?: boolean | null;
+            /** @description Whether the program fills it when it is left empty. */
+            filled?: boolean | null;
             /** @description Whether a code outside the options may be typed. */
             free_entry?: boolean | null;
             /** @description What helps to fill it. */
@@ -355,15 +570,31 @@ export interface components {
             id: string;
             /** @description What stands beside it. */
             label: string;
+            /** @description Name of the code list, the same wherever the same list is used. */
+            list?: string | null;
+            /**
+             * Format: int64
+             * @description Largest number, most cents or most rows.
+             */
+            max?: number | null;
             /** @description Longest value, in characters. */
             max_length?: number | null;
+            /**
+             * Format: int64
+             * @description Smallest number, fewest cents or fewest rows.
+             */
+            min?: number | null;
+            /** @description Whether a text may hold line breaks. */
+            multiline?: boolean | null;
             /** @description What can be chosen (types choice and code). */
             options?: components["schemas"]["OptionDefinition"][] | null;
-            /** @description Path into the session that fills it: `physician.name`. */
+            /** @description Path into session and profile that fills it: `physician.name`, `profile.street`. */
             prefill?: string | null;
             /** @description Whether a form without it is refused (when it is shown). */
             required: boolean;
             shown_when?: components["schemas"]["ShownWhen"] | null;
+            /** @description Path to values that are offered: `profile.billing_codes`. */
+            suggest?: string | null;
             /** @description What may be typed. */
             type: components["schemas"]["FieldType"];
             /** @description Whether it takes the whole row. */
@@ -373,12 +604,12 @@ export interface components {
          * @description What may be typed into a field.
          * @enum {string}
          */
-        FieldType: "matricule" | "provider_code" | "ehealth_id" | "accident_number" | "date" | "text" | "choice" | "code" | "yes_no";
+        FieldType: "matricule" | "provider_code" | "ehealth_id" | "accident_number" | "date" | "time" | "money" | "integer" | "text" | "choice" | "code" | "yes_no" | "lines";
         /** @description One thing wrong with one field. */
         FindingView: {
             /** @description Stable code. */
             code: string;
-            /** @description The field's id. */
+            /** @description The field's id; in a row of lines its path, `lines.0.code`. */
             field: string;
             /** @description What is wrong and how to mend it, in the caller's language. */
             message: string;
@@ -398,7 +629,7 @@ export interface components {
             /** @description Full title. */
             title: string;
             /** @description What happens to a finished form. */
-            workflow: string;
+            workflow: components["schemas"]["Workflow"];
         };
         /** @description The forms there are. */
         FormsView: {
@@ -413,9 +644,12 @@ export interface components {
             id: string;
             /** @description The form's kind. */
             kind: string;
+            /** @description Why the replaced document is cancelled, for the authority; 1 to 200 characters. Sent and not kept. */
+            reason?: string | null;
             /**
              * Format: uuid
-             * @description The document that this one replaces.
+             * @description The document that this one replaces, of the same kind and physician. If it is still deposited it is cancelled, naming this
+             *     one, after this one is signed and before it is deposited.
              */
             replaces?: string | null;
             /** @description Field id to value, as the form's schema says. */
@@ -433,16 +667,86 @@ export interface components {
         };
         /** @description One value that can be chosen. */
         OptionDefinition: {
+            /**
+             * Format: int64
+             * @description The tariff's amount on the day, in cents.
+             */
+            amount?: number | null;
             /** @description What is read. */
             label: string;
+            /** @description What is special about it: `not_reimbursed`. */
+            marks?: string[] | null;
             /** @description What is sent. */
             value: string;
+        };
+        /** @description A document for a handwritten signature. */
+        PaperBody: {
+            /**
+             * Format: uuid
+             * @description Made by the caller, UUID v4.
+             */
+            id: string;
+            /** @description The form's kind. */
+            kind: string;
+            /** @description Field id to value, as the form's schema says. */
+            values: Record<string, never>;
+        };
+        /** @description What the authority pays to the billing code, in cents. */
+        PaymentView: {
+            /** @description `EUR`. */
+            currency: string;
+            /**
+             * Format: int64
+             * @description What it keeps back.
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description What it pays.
+             */
+            paid: number;
+            /** @description Why it pays another amount than its share, in its own words. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description The insurance's share.
+             */
+            statutory: number;
         };
         /** @description In whose name documents are signed. */
         PhysicianView: {
             ehealth_id: string;
             name: string;
             provider_codes: string[];
+        };
+        /** @description What to print, and where. */
+        PrintBody: {
+            /** @description The queue; that of the profile when absent, else the system's default. */
+            printer?: string | null;
+            /** @description The volets, in the order they come out. */
+            volets: string[];
+        };
+        /** @description What the printer took. */
+        PrintView: {
+            /** @description The system's name of the first job. */
+            job: string;
+            /** @description Every job, one for each volet. */
+            jobs: string[];
+            /** @description The queue. */
+            printer: string;
+        };
+        /** @description One queue. */
+        Printer: {
+            /** @description What its owner calls it. */
+            description?: string | null;
+            /** @description Whether the system prints here when nothing else is said. */
+            is_default: boolean;
+            /** @description The queue's name, by which it is chosen. */
+            name: string;
+        };
+        /** @description The printers there are. */
+        PrintersView: {
+            printers: components["schemas"]["Printer"][];
         };
         /** @description What went wrong, for people and programs (RFC 9457, `application/problem+json`). */
         Problem: {
@@ -471,6 +775,86 @@ export interface components {
             /** @description Where the code is explained: a fragment of docs/problems.md. */
             type: string;
         };
+        /** @description A physician's own data, as printed on forms and sent in their headers. Empty texts mean: not given. */
+        Profile: {
+            /**
+             * @description What the payer reads below a fee note; may hold line breaks, 2500 characters.
+             * @default
+             */
+            bank_text: string;
+            /**
+             * @description To whom money goes: the physician, an association, a hospital. At most 20.
+             * @default []
+             */
+            billing_codes: components["schemas"]["BillingCode"][];
+            /**
+             * @description Two letters, `LU`.
+             * @default
+             */
+            country: string;
+            /**
+             * @description 100 characters.
+             * @default
+             */
+            email: string;
+            /**
+             * @description By code list (`diagnosis`, `tariff`), the codes this physician uses most. Codes alone, never with a patient.
+             * @default {}
+             */
+            favourites: {
+                [key: string]: string[];
+            };
+            /**
+             * @description 24 characters.
+             * @default
+             */
+            fax: string;
+            /**
+             * @description 100 characters.
+             * @default
+             */
+            first_name: string;
+            /**
+             * @description 150 characters.
+             * @default
+             */
+            last_name: string;
+            /**
+             * @description 80 characters.
+             * @default
+             */
+            locality: string;
+            /**
+             * @description House number; 20 characters.
+             * @default
+             */
+            number: string;
+            /**
+             * @description 24 characters.
+             * @default
+             */
+            phone: string;
+            /**
+             * @description 15 characters.
+             * @default
+             */
+            postal_code: string;
+            /**
+             * @description The printer to use; the system's default when absent.
+             * @default null
+             */
+            printer: string | null;
+            /**
+             * @description 80 characters.
+             * @default
+             */
+            street: string;
+            /**
+             * @description `Dr`, …; 50 characters.
+             * @default
+             */
+            title: string;
+        };
         /** @description How far a document has come. */
         ProgressView: {
             /** Format: uuid */
@@ -497,6 +881,7 @@ export interface components {
              * @description Milliseconds spent in this program.
              */
             own_ms?: number | null;
+            payment?: components["schemas"]["PaymentView"] | null;
             /** @description mySecu's id of the document. */
             reference: string;
             /**
@@ -516,6 +901,8 @@ export interface components {
         ReceiptAnomaly: {
             /** @description mySecu's code. */
             code: string;
+            /** @description Which line of the form it is about, from 0. */
+            line?: number | null;
             /** @description mySecu's sentence. */
             message: string;
             /** @description Whether it prevented the deposit. */
@@ -561,18 +948,99 @@ export interface components {
          * @enum {string}
          */
         Severity: "error" | "warning";
-        /** @description A condition on another field. */
+        /** @description Shares in cents. */
+        SharesView: {
+            /**
+             * Format: int64
+             * @description What the patient pays.
+             */
+            personal: number;
+            /**
+             * Format: int64
+             * @description What the insurance pays.
+             */
+            statutory: number;
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description A condition on another field, or on another column of the same row. One of `any_of` and `empty` is there. */
         ShownWhen: {
             /** @description Any of these values shows this field. */
-            any_of: Record<string, never>[];
+            any_of?: Record<string, never>[];
+            /** @description `true`: shown while the other is empty. */
+            empty?: boolean | null;
             /** @description The other field. */
             field: string;
+        };
+        /** @description A form whose amounts the authority is asked for. */
+        SimulateBody: {
+            /**
+             * Format: uuid
+             * @description Made by the caller, UUID v4. The same id again simulates anew, unless it was paid.
+             */
+            id: string;
+            /** @description The form's kind, where several are simulated. */
+            kind?: string | null;
+            /** @description Field id to value, as the form's schema says. */
+            values: Record<string, never>;
+        };
+        /** @description One line's shares, in cents. */
+        SimulatedLineView: {
+            /** @description Whether it can be paid directly. */
+            accepted: boolean;
+            /** @description Which line of the form, from 0. */
+            line: number;
+            /**
+             * Format: int64
+             * @description What the patient pays.
+             */
+            personal: number;
+            /**
+             * Format: int64
+             * @description What the insurance pays.
+             */
+            statutory: number;
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description One remark on a simulation, in the authority's words. */
+        SimulationAnomaly: {
+            code: string;
+            /** @description By which it can be contested. */
+            id?: string | null;
+            /** @description Which line of the form it is about, from 0. */
+            line?: number | null;
+            message: string;
+            severity: components["schemas"]["Severity"];
+        };
+        /** @description What the authority would pay. Nothing is paid yet. */
+        SimulationView: {
+            /** @description What the authority remarked. */
+            anomalies: components["schemas"]["SimulationAnomaly"][];
+            /** @description Under which mySecu can find the call. */
+            correlation_id?: string | null;
+            /** @example EUR */
+            currency: string;
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            /** @description One for each line of the form, in its order. */
+            lines: components["schemas"]["SimulatedLineView"][];
+            /** @description Whether every line was accepted, so that the payment can be ordered. */
+            payable: boolean;
+            /** @description The authority's name of the simulation; empty when it refused before giving one. */
+            reference: string;
+            /** @description `simulated`. */
+            state: components["schemas"]["State"];
+            totals: components["schemas"]["SharesView"];
+            /** @description The kind of form to use instead when this one is not paid. */
+            turns_into?: string | null;
         };
         /**
          * @description How far a document has come.
          * @enum {string}
          */
-        State: "checking" | "signing" | "depositing" | "deposited" | "failed" | "unknown";
+        State: "checking" | "signing" | "depositing" | "deposited" | "failed" | "unknown" | "simulated" | "contested" | "cancelling" | "cancelled" | "paper";
         /** @description Whether the connector can do its work, and if not, why. */
         Status: {
             /** @description One by one. */
@@ -584,6 +1052,27 @@ export interface components {
             /** @description This program's version. */
             version: string;
         };
+        /** @description One amount made of the values. */
+        TotalDefinition: {
+            /** @description What stands beside it. */
+            label: string;
+            /** @description Stable name. */
+            name: string;
+        };
+        /** @description One sum. */
+        TotalView: {
+            /**
+             * Format: int64
+             * @description In cents.
+             */
+            cents: number;
+            /** @description Its name for people. */
+            label: string;
+            /** @description Its name in the form. */
+            name: string;
+        };
+        /** @description Nothing more is needed to order the payment. */
+        ValidationBody: Record<string, never>;
         /** @description `{values}`. */
         ValuesBody: {
             /** @description Field id to value, as the form's schema says. */
@@ -609,6 +1098,11 @@ export interface components {
             signed: boolean;
             title: string;
         };
+        /**
+         * @description What happens to a finished form.
+         * @enum {string}
+         */
+        Workflow: "deposit" | "simulate";
     };
     responses: never;
     parameters: never;
@@ -958,6 +1452,240 @@ export interface operations {
             };
             /** @description AeS cannot be reached */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The caller's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancellationBody"];
+            };
+        };
+        responses: {
+            /** @description Cancelled, now or before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or the token is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not for this physician */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not known, or another physician's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not deposited, or replaced by another document */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The reason is empty or too long, or the authority refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority cannot be reached, or the answer was lost: ask again */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    print: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The caller's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrintBody"];
+            };
+        };
+        responses: {
+            /** @description The printer took it */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrintView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No longer in memory, no such volet or printer, or this door prints nothing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No printer was chosen and the system has no default */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The printer did not take it, or this system has no printing */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1380,6 +2108,721 @@ export interface operations {
             };
             /** @description AeS cannot be reached */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    paper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaperBody"];
+            };
+        };
+        responses: {
+            /** @description The pages, unsigned */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not for this physician */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such form */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This id was deposited, or may have been */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The values have errors, or the form is not meant for paper */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS cannot be reached */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateBody"];
+            };
+        };
+        responses: {
+            /** @description Simulated */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or the token is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not for this physician, or no right to sign */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such form */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This id was paid, or may have been, or stands for another document */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The values have errors, or the authority refused the content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority cannot be reached, or its answer was lost: nothing was paid, simulate again */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The caller's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContestationBody"];
+            };
+        };
+        responses: {
+            /** @description Contested */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContestationView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or the token is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not for this physician, or no right to sign */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation is not, or no longer, in memory */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation was paid, or may have been, or was contested before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing, or something unknown, is contested, or the authority refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority cannot be reached, or its answer was lost: nothing was paid, contest again */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The caller's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValidationBody"];
+            };
+        };
+        responses: {
+            /** @description This id was settled before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
+                };
+            };
+            /** @description Paid */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in, or the token is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not for this physician, or no right to sign */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation is not, or no longer, in memory */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The simulation was contested */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not every line was accepted, or the authority refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An authority cannot be reached, or the outcome of the order is not known */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    printers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The printers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrintersView"];
+                };
+            };
+            /** @description This door prints nothing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system does not say */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The profile */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Nobody is logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This door has no profiles */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Profile"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description The request cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This door has no profiles */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in it cannot be kept; the findings say what */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This program failed */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
