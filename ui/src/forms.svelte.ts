@@ -31,7 +31,7 @@ class Forms {
   }
 
   get known(): Known {
-    return { session: who.session, physician: who.physician, profile: profile.current };
+    return { session: who.session, physician: who.physician ?? profile.current?.physician ?? undefined, profile: profile.current };
   }
 
   /** The open draft of this kind, or a new one. */

@@ -17,7 +17,7 @@ use crate::{Caller, Connector, Error, Issue, JournalLine};
 const LONGEST_REASON: usize = 200;
 /// The reason of a replacement for which none was given; read by the authority.
 const REPLACED: &str = "Remplacement du document";
-/// The authority's code for a document that is cancelled already: what was asked for is done. Our reading, docs/wire.md.
+/// The authority's code for a document that is cancelled already: what was asked for is done. Our reading, docs/decisions/0008-one-valid-document.md.
 const ALREADY_CANCELLED: &str = "DEJA_ANNULE";
 
 /// A document to cancel.
@@ -52,7 +52,8 @@ impl Connector {
         let watch = Stopwatch::start();
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let reason = reason(&cancel.reason)?;
-        let own = |entry: &Entry| entry.who.physician_id == authorized.principal.physician.ehealth_id;
+        let physician_id = authorized.principal.physician.ehealth_id.clone();
+        let own = |entry: &Entry| entry.who.physician_id == physician_id;
         let entry = self.settle_stale(cancel.id).await?.filter(own).ok_or(Error::UnknownDocument)?;
         self.may_take_the_place(&entry, cancel.replaced_by).await?;
         if entry.state == State::Cancelled {
@@ -68,7 +69,7 @@ impl Connector {
             return Err(Error::NotDeposited);
         }
         let entry = self.journal.find(cancel.id).await?.ok_or(Error::UnknownDocument)?;
-        Ok(self.line(entry))
+        Ok(self.line(entry, Some(&physician_id)))
     }
 
     /// What has to happen before a new document takes the place of `replaces`; an error when it may not.

@@ -212,17 +212,18 @@ impl Connector {
     /// # Errors
     /// [`Error::Identity`] for a token that is not valid, [`Error::Journal`].
     pub async fn journal(&self, caller: &Caller) -> Result<Vec<JournalLine>, Error> {
-        let physician = match caller {
-            Caller::OwnSession => None,
-            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician.ehealth_id),
-        };
-        let entries = self.journal.list(physician.as_deref(), 500).await?;
-        Ok(entries.into_iter().map(|entry| self.line(entry)).collect())
+        let viewer = self.viewer(caller).await?;
+        let physician = viewer.as_deref().filter(|_| matches!(caller, Caller::Bearer(_)));
+        let entries = self.journal.list(physician, 500).await?;
+        Ok(entries.into_iter().map(|entry| self.line(entry, viewer.as_deref())).collect())
     }
 
-    pub(crate) fn line(&self, entry: Entry) -> JournalLine {
+    /// A line as its viewer sees it; whoever is not logged in yet may be its physician.
+    pub(crate) fn line(&self, entry: Entry, viewer: Option<&str>) -> JournalLine {
+        let own = viewer.is_none_or(|viewer| viewer == entry.who.physician_id);
+        let known = self.pack(&entry.kind).is_ok_and(|pack| pack.is_cancellable());
         JournalLine {
-            cancellable: crate::cancel::may_be_cancelled(entry.state) && self.pack(&entry.kind).is_ok_and(|pack| pack.is_cancellable()),
+            cancellable: own && known && crate::cancel::may_be_cancelled(entry.state),
             has_pages: self.memory.find(entry.id).is_some(),
             entry,
         }

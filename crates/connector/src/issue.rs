@@ -62,9 +62,11 @@ impl Connector {
             return Ok(settled);
         }
         let replacement = match issue.replaces {
-            Some(replaces) => Some(self.replacement(replaces, &issue, &authorized.principal, reason).await?),
-            None => None,
+            Some(replaces) => self.replacement(replaces, &issue, &authorized.principal, reason).await.map(Some),
+            None => Ok(None),
         };
+        // Nothing was begun: what is sent next under this id may be something else.
+        let replacement = replacement.inspect_err(|_| self.memory.release_values(issue.id))?;
         let run = Run::begin(self, caller, pack, issue.id, authorized, provider_code, watch);
         let entry = run.entry(State::Signing, issue.replaces);
         self.journal.begin(&entry, &[State::Failed, State::Paper]).await?;

@@ -2,20 +2,33 @@ use std::sync::Arc;
 
 use econnector_forms::{Lang, Severity};
 use econnector_identity::{IdentityError, Physician};
-use econnector_profile::{Fault, Profile};
+use econnector_profile::{Fault, Practitioner, Profile, ProfileError, Profiles};
 
 use crate::{Caller, Connector, Error, FindingView};
 
 impl Connector {
-    /// The profile of the physician on whose behalf the caller acts; what was never typed comes from the login.
+    /// The profile of the physician on whose behalf the caller acts; what was never typed comes from the login. Without a login at this
+    /// desk, the only profile kept here: paper needs no login.
     ///
     /// # Errors
     /// [`Error::Identity`] without a login, [`Error::Profile`] when the file cannot be read.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
-        let physician = self.acting_physician(caller).await?;
-        let mut profile = self.stored_profile(&physician.ehealth_id).await?.unwrap_or_default();
-        profile.fill(&physician.name, &physician.provider_codes);
-        Ok(profile)
+        let Some(physician) = self.physician(caller).await? else {
+            let only = self.on_disk(Profiles::only).await?;
+            return Ok(only.map(Profile::filled).ok_or(IdentityError::LoginRequired)?);
+        };
+        let stored = self.stored_profile(&physician.ehealth_id).await?.unwrap_or_default();
+        let known = Some(practitioner(&physician));
+        let changed = stored.physician != known;
+        let profile = Profile {
+            physician: known,
+            ..stored
+        };
+        if changed {
+            let kept = profile.clone();
+            self.on_disk(move |profiles| profiles.keep(&physician.ehealth_id, &kept)).await?;
+        }
+        Ok(profile.filled())
     }
 
     /// Keeps a profile in place of the one of before.
@@ -24,7 +37,10 @@ impl Connector {
     /// [`Error::ProfileWrong`] with everything that cannot be kept, [`Error::Identity`] without a login, [`Error::Profile`].
     pub async fn keep_profile(&self, caller: &Caller, profile: Profile, lang: Lang) -> Result<Profile, Error> {
         let physician = self.acting_physician(caller).await?;
-        let profile = profile.trimmed();
+        let profile = Profile {
+            physician: Some(practitioner(&physician)),
+            ..profile.trimmed()
+        };
         let findings: Vec<FindingView> = profile
             .faults()
             .into_iter()
@@ -38,24 +54,37 @@ impl Connector {
         if !findings.is_empty() {
             return Err(Error::ProfileWrong(findings));
         }
-        let profiles = Arc::clone(&self.profiles);
-        let kept = tokio::task::spawn_blocking(move || {
-            profiles.keep(&physician.ehealth_id, &profile)?;
-            let mut shown = profile;
-            shown.fill(&physician.name, &physician.provider_codes);
-            Ok::<_, econnector_profile::ProfileError>(shown)
-        });
-        Ok(kept.await.map_err(|_| Error::Interrupted)??)
+        let kept = profile.clone();
+        self.on_disk(move |profiles| profiles.keep(&physician.ehealth_id, &kept)).await?;
+        Ok(profile.filled())
     }
 
     pub(crate) async fn stored_profile(&self, ehealth_id: &str) -> Result<Option<Profile>, Error> {
-        let (profiles, ehealth_id) = (Arc::clone(&self.profiles), ehealth_id.to_owned());
-        let found = tokio::task::spawn_blocking(move || profiles.find(&ehealth_id));
-        Ok(found.await.map_err(|_| Error::Interrupted)??)
+        let ehealth_id = ehealth_id.to_owned();
+        self.on_disk(move |profiles| profiles.find(&ehealth_id)).await
+    }
+
+    /// Beside the threads that answer others.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Profiles) -> Result<T, ProfileError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let profiles = Arc::clone(&self.profiles);
+        Ok(tokio::task::spawn_blocking(move || work(&profiles))
+            .await
+            .map_err(|_| Error::Interrupted)??)
     }
 
     async fn acting_physician(&self, caller: &Caller) -> Result<Physician, Error> {
         Ok(self.physician(caller).await?.ok_or(IdentityError::LoginRequired)?)
+    }
+}
+
+fn practitioner(physician: &Physician) -> Practitioner {
+    Practitioner {
+        ehealth_id: physician.ehealth_id.clone(),
+        name: physician.name.clone(),
+        provider_codes: physician.provider_codes.clone(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnoma
 
 /// All amounts are in this currency.
 const CURRENCY: &str = "EUR";
-/// The authority's code for a simulation that is contested already: what was asked for is done. Our reading, docs/wire.md.
+/// The authority's code for a simulation that is contested already: what was asked for is done. Our reading, docs/decisions/0009-simulations-in-memory.md.
 const ALREADY_CONTESTED: &str = "DEJA_CONTESTE";
 
 /// A form whose amounts the authority is asked for.

@@ -197,7 +197,8 @@ impl Typesetter {
                 signed_by: facts.signed_by.as_deref().filter(|_| !facts.paper),
                 reference: facts.reference.as_deref().filter(|_| !facts.paper),
                 training: facts.training,
-                draft: matches!(content, Content::Draft(_)),
+                // Without an id it is a preview, whatever was checked.
+                draft: matches!(content, Content::Draft(_)) || facts.id.is_nil(),
                 paper: facts.paper,
             },
         };

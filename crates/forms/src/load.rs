@@ -252,7 +252,10 @@ fn check_field(field: &FieldSource, beside: &[&FieldSource], around: &[&FieldSou
         return named("the least is more than the most");
     }
     let paths = field.prefill.iter().chain(&field.suggest);
-    if let Some(path) = paths.into_iter().find(|path| !path.starts_with("physician.") && !path.starts_with("profile.")) {
+    if let Some(path) = paths
+        .into_iter()
+        .find(|path| !path.starts_with("physician.") && !path.starts_with("profile."))
+    {
         return named(&format!("\"{path}\" is no path into physician or profile"));
     }
     let of_type = |id: &str, known: &[&FieldSource], fits: FieldType| known.iter().any(|f| f.id == id && f.field_type == fits);
@@ -412,7 +415,8 @@ fn read_texts(files: &dyn PackFiles, source: &PackSource) -> Result<(BTreeMap<La
             difference("fact", source.facts.iter().map(|f| &f.code), texts.facts.keys()),
             fields_difference("field", &fields_of(source).collect::<Vec<_>>(), &texts.fields),
             // French comes first: what helps its readers helps all.
-            all.get(&Lang::Fr).and_then(|french: &TextsSource| hints_difference(&french.fields, &texts.fields)),
+            all.get(&Lang::Fr)
+                .and_then(|french: &TextsSource| hints_difference(&french.fields, &texts.fields)),
         ];
         if let Some(difference) = differences.into_iter().flatten().next() {
             return Err(PackError::broken(file, difference));

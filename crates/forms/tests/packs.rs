@@ -415,6 +415,27 @@ fn a_broken_pack_says_which_file_and_why() {
         ("pack.toml", "name = \"to_pay\"", "name = \"tinted\"", "pack.toml", "same name"),
         ("pack.toml", "id = \"ready_at\"", "id = \"line\"", "pack.toml", "may be called line"),
         ("pack.toml", "id = \"gift\"", "id = \"side\"", "pack.toml", "same name"),
+        (
+            "pack.toml",
+            "default = \"today\"",
+            "default = \"yesterday\"",
+            "pack.toml",
+            "does not take its default",
+        ),
+        (
+            "pack.toml",
+            "prefill = \"profile.bank_text\"",
+            "prefill = \"patient.name\"",
+            "pack.toml",
+            "no path into",
+        ),
+        (
+            "texts/en.json",
+            "\"label\": \"Wearer\"",
+            "\"label\": \"Wearer\", \"hint\": \"Who wears them\"",
+            "texts/en.json",
+            "the hint of \"wearer\"",
+        ),
         ("pack.toml", "workflow = \"deposit\"", "workflow = \"fax\"", "pack.toml", "fax"),
         (
             "texts/fr.json",

@@ -44,6 +44,21 @@ pub struct Profile {
     /// The printer to use; the system's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub printer: Option<String>,
+    /// Whose profile it is, as the last login said; what a caller sends here is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub physician: Option<Practitioner>,
+}
+
+/// What a login says of a physician. Kept, so that a form on paper needs no login: nobody knows her eHealthID by heart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Practitioner {
+    /// 10 digits.
+    pub ehealth_id: String,
+    /// As in the token.
+    pub name: String,
+    /// 8 digits each.
+    pub provider_codes: Vec<String>,
 }
 
 /// One account that money can go to.
@@ -83,8 +98,16 @@ const MOST_FAVOURITES: usize = 200;
 const LONGEST_CODE: usize = 20;
 
 impl Profile {
-    /// Fills what was never typed from what the login says, the name, split, and the provider codes.
-    pub fn fill(&mut self, name: &str, provider_codes: &[String]) {
+    /// Fills what was never typed from what the login said: the name, split, and the provider codes.
+    #[must_use]
+    pub fn filled(mut self) -> Self {
+        if let Some(physician) = self.physician.clone() {
+            self.fill(&physician.name, &physician.provider_codes);
+        }
+        self
+    }
+
+    fn fill(&mut self, name: &str, provider_codes: &[String]) {
         if self.last_name.is_empty() && self.first_name.is_empty() {
             let mut words: Vec<&str> = name.split_whitespace().collect();
             let titles = words.iter().take_while(|word| is_title(word)).count();

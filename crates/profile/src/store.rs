@@ -70,6 +70,23 @@ impl Profiles {
         }
     }
 
+    /// The profile kept here, when there is exactly one: on her own computer a physician is known before she logs in. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ProfileError`]: the folder or the file cannot be read or understood.
+    pub fn only(&self) -> Result<Option<Profile>, ProfileError> {
+        match &self.0 {
+            Place::Memory(profiles) => {
+                let profiles = profiles.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(profiles.values().next().filter(|_| profiles.len() == 1).cloned())
+            }
+            Place::Folder(folder) => match only_file(folder)? {
+                Some(file) => read(&file),
+                None => Ok(None),
+            },
+        }
+    }
+
     /// Keeps the profile of a physician in place of an earlier one: wholly, or not at all. Waits for the disk.
     ///
     /// # Errors
@@ -96,6 +113,23 @@ fn file_of(folder: &Path, ehealth_id: &str) -> Result<PathBuf, ProfileError> {
     } else {
         Err(ProfileError::NoPhysician)
     }
+}
+
+fn only_file(folder: &Path) -> Result<Option<PathBuf>, ProfileError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    let only = files.pop();
+    Ok(only.filter(|_| files.is_empty()))
 }
 
 fn read(file: &Path) -> Result<Option<Profile>, ProfileError> {
@@ -146,11 +180,14 @@ mod tests {
         let place = folder.path().join("profiles");
         for profiles in [Profiles::in_memory(), Profiles::in_folder(place.clone())] {
             assert_eq!(profiles.find("1900000001").unwrap(), None);
+            assert_eq!(profiles.only().unwrap(), None);
             profiles.keep("1900000001", &named("Weber")).unwrap();
+            assert_eq!(profiles.only().unwrap(), Some(named("Weber")));
             profiles.keep("1900000002", &named("Muller")).unwrap();
             profiles.keep("1900000001", &named("Weber-Klein")).unwrap();
             assert_eq!(profiles.find("1900000001").unwrap(), Some(named("Weber-Klein")));
             assert_eq!(profiles.find("1900000002").unwrap(), Some(named("Muller")));
+            assert_eq!(profiles.only().unwrap(), None, "which of the two it is, nobody said");
         }
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 2, "nothing is left beside the profiles");
         #[cfg(unix)]

@@ -719,6 +719,15 @@ export interface components {
             name: string;
             provider_codes: string[];
         };
+        /** @description What a login says of a physician. Kept, so that a form on paper needs no login: nobody knows her eHealthID by heart. */
+        Practitioner: {
+            /** @description 10 digits. */
+            ehealth_id: string;
+            /** @description As in the token. */
+            name: string;
+            /** @description 8 digits each. */
+            provider_codes: string[];
+        };
         /** @description What to print, and where. */
         PrintBody: {
             /** @description The queue; that of the profile when absent, else the system's default. */
@@ -834,6 +843,8 @@ export interface components {
              * @default
              */
             phone: string;
+            /** @default null */
+            physician: components["schemas"]["Practitioner"] | null;
             /**
              * @description 15 characters.
              * @default
@@ -1920,6 +1931,11 @@ export interface operations {
                 volet?: string;
                 /** @description For SVG: the page, from 1. */
                 page?: number;
+                /**
+                 * @description A simulation of the caller's that is in memory: the page shows what was simulated and what the authority would pay, in place of
+                 *     `values`.
+                 */
+                simulation?: string;
             };
             header?: never;
             path: {

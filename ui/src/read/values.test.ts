@@ -69,6 +69,7 @@ const profile: Profile = {
   billing_codes: [{ code: '70000001', label: 'Association' }],
   favourites: {},
   printer: null,
+  physician: null,
 };
 
 describe('what stands in a form at first', () => {

@@ -4,7 +4,7 @@ use econnector_forms::Lang;
 use econnector_journal::State;
 use uuid::Uuid;
 
-use crate::desk::{Desk, Say, code, example, texts};
+use crate::desk::{Desk, Say, code, example, example_with, texts};
 
 const DEPOSIT: &str = "2026_ECIT_DEPOT-V1";
 const CANCELLATION: &str = "2026_ECIT_ANNUL-V1";
@@ -43,6 +43,19 @@ async fn a_replacement_cancels_first_and_both_lines_name_each_other() {
     let third = desk.issue(3, Some(1)).await;
     assert_eq!(code(third), "document-already-replaced");
     assert_eq!(desk.authority.models().len(), 3);
+    let corrected = Issue {
+        id: Uuid::from_u128(3),
+        kind: "ecit".into(),
+        values: example_with("ecit", "illness", "last_day", "2026-10-29"),
+        replaces: Some(Uuid::from_u128(2)),
+        reason: None,
+    };
+    let corrected = desk.connector.issue(Caller::OwnSession, corrected, Lang::En).await;
+    assert_eq!(code(corrected), "no error", "what was not begun binds its id to nothing");
+
+    desk.person.become_another();
+    let journal = desk.connector.journal(&Caller::OwnSession).await.unwrap();
+    assert!(journal.iter().all(|line| !line.cancellable), "a colleague cancels nothing here");
 }
 
 #[tokio::test]

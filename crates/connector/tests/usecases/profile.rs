@@ -54,3 +54,19 @@ async fn what_is_wrong_is_said_in_each_language_and_nothing_is_kept() {
     assert!(said.iter().all(|words| words.contains("80")));
     assert_eq!(desk.connector.profile(&Caller::OwnSession).await.unwrap().street, "");
 }
+
+#[tokio::test]
+async fn on_her_own_computer_a_physician_is_known_before_she_logs_in() {
+    let desk = Desk::open().await;
+    let known = desk.connector.profile(&Caller::OwnSession).await.unwrap();
+    desk.person.leave();
+    let before_login = desk.connector.profile(&Caller::OwnSession).await.unwrap();
+    assert_eq!(before_login, known);
+    let physician = before_login.physician.unwrap();
+    assert_eq!(
+        (physician.ehealth_id.as_str(), physician.name.as_str()),
+        ("1900000001", "Dr Anne Weber")
+    );
+    let refused = desk.connector.keep_profile(&Caller::OwnSession, Profile::default(), Lang::Fr).await;
+    assert_eq!(code(refused), "login-required");
+}
