@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use econnector_training::Training;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+use crate::control::Control;
 
 /// One desktop or server core over running stand-ins.
 pub struct Stage {
@@ -150,64 +153,41 @@ impl Stage {
         body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
     }
 
+    /// Where the stand-ins are asked what they saw.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::at(&self.training.sandbox().ready().control)
+    }
+
     /// Switches a fault on.
-    ///
-    /// # Panics
-    /// When the control door refuses it.
     pub async fn fault(&self, fault: Value) {
-        let answer = self
-            .browser()
-            .post(format!("{}/faults", self.control()))
-            .json(&fault)
-            .send()
-            .await
-            .unwrap();
-        assert!(answer.status().is_success(), "{fault}: {}", answer.text().await.unwrap());
+        self.control().fault(fault).await;
     }
 
     /// Switches every fault off.
-    ///
-    /// # Panics
-    /// When the control door does not answer.
     pub async fn no_faults(&self) {
-        let answer = self.browser().delete(format!("{}/faults", self.control())).send().await.unwrap();
-        assert!(answer.status().is_success());
+        self.control().no_faults().await;
     }
 
-    /// What a control route says.
-    ///
-    /// # Panics
-    /// When the control door does not answer.
+    /// A list that a control route gives.
     pub async fn recorded(&self, path: &str) -> Vec<Value> {
-        let answer: Value = self
-            .browser()
-            .get(format!("{}{path}", self.control()))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        answer.as_array().cloned().unwrap_or_default()
+        self.control().recorded(path).await
     }
 
-    /// How many documents reached mySecu's exchange.
+    /// How many business requests reached mySecu's exchange.
     pub async fn deposits(&self) -> usize {
-        self.recorded("/mysecu/exchanges")
-            .await
-            .iter()
-            .filter(|exchange| exchange["model_uid"].is_string())
-            .count()
+        self.control().exchanges().await.len()
     }
 
     /// Issues the pack's illness example under an id, with some values changed.
     pub async fn issue(&self, id: Uuid, changes: Value) -> Answer {
-        self.post("/v1/documents", &json!({ "id": id, "kind": "ecit", "values": sick_note(changes) }))
-            .await
+        self.issue_form(id, "ecit", sick_note(changes)).await
     }
 
-    fn control(&self) -> &str {
-        &self.training.sandbox().ready().control
+    /// Issues a form of any kind.
+    pub async fn issue_form(&self, id: Uuid, kind: &str, values: Map<String, Value>) -> Answer {
+        self.post("/v1/documents", &json!({ "id": id, "kind": kind, "values": values }))
+            .await
     }
 
     fn ca(&self) -> Vec<u8> {
@@ -225,13 +205,31 @@ impl Stage {
 /// When the example cannot be read.
 #[must_use]
 pub fn sick_note(changes: Value) -> Map<String, Value> {
-    let text = std::fs::read_to_string(project_file("forms/ecit/examples/illness.json")).unwrap();
-    let mut values: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    let mut values = examples("ecit").remove("illness").unwrap();
     for (field, days) in [("first_day", 0), ("finding_date", 0), ("last_day", 4)] {
         values.insert(field.to_owned(), today_plus(days).into());
     }
     values.extend(changes.as_object().cloned().unwrap_or_default());
     values
+}
+
+/// Every example of a pack, by name.
+///
+/// # Panics
+/// When there is none, or one cannot be read.
+#[must_use]
+pub fn examples(kind: &str) -> BTreeMap<String, Map<String, Value>> {
+    let folder = project_file(&format!("forms/{kind}/examples"));
+    let found: BTreeMap<_, _> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .map(|file| {
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap())
+        })
+        .collect();
+    assert!(!found.is_empty(), "no examples of {kind}");
+    found
 }
 
 /// A day near today in Luxembourg, as `YYYY-MM-DD`.

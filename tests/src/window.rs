@@ -1,8 +1,6 @@
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
@@ -10,97 +8,81 @@ use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-use tokio::sync::MutexGuard;
+
+use crate::process::stop;
+use crate::surroundings::{Surroundings, program};
+use crate::{Control, Printer, log_in_by_http, project_file};
 
 /// How long anything on the screen may take before the test gives up; generous, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One screen at a time: two windows would fight for two cores and one keyboard focus.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// After so many tabs the keyboard has been everywhere.
+const MOST_TABS: usize = 120;
 
-/// A screen, a session bus and a home that did not exist before, for one program.
-struct Surroundings {
-    home: TempDir,
-    screen: Child,
-    display: String,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Surroundings {
-    async fn new(width: u32, height: u32) -> Self {
-        let turn = TURN.lock().await;
-        let home = tempfile::tempdir().unwrap();
-        for folder in ["tmp", "run", "config", "cache", "data", "state", "bin"] {
-            make_private(&home.path().join(folder));
-        }
-        // The system browser: one that only notes what it was to open. The test takes its place.
-        let browser = home.path().join("bin/xdg-open");
-        std::fs::write(&browser, "#!/bin/sh\nprintf %s \"$1\" > \"$HOME/state/opened\"\n").unwrap();
-        std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let (screen, display) = open_screen(width, height);
-        Self {
-            home,
-            screen,
-            display,
-            _turn: turn,
-        }
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Command {
-        let home = self.home.path();
-        let path = format!("{}:{}", home.join("bin").display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env("DISPLAY", &self.display)
-            .env("HOME", home)
-            .env("TMPDIR", home.join("tmp"))
-            .env("XDG_RUNTIME_DIR", home.join("run"))
-            .env("XDG_CONFIG_HOME", home.join("config"))
-            .env("XDG_CACHE_HOME", home.join("cache"))
-            .env("XDG_DATA_HOME", home.join("data"))
-            .env("XDG_STATE_HOME", home.join("state"))
-            .env("PATH", path)
-            .env_remove("WAYLAND_DISPLAY")
-            .process_group(0)
-            .stdout(File::create(home.join("state/program.out")).unwrap())
-            .stderr(File::create(home.join("state/program.log")).unwrap());
-        command
-    }
-}
-
-impl Drop for Surroundings {
-    fn drop(&mut self) {
-        stop(&mut self.screen);
-    }
-}
-
-/// The built program.
-///
-/// # Panics
-/// When it is not built.
-fn program() -> PathBuf {
-    let program = crate::project_file("target/debug/econnector");
-    assert!(program.exists(), "{} is not built: `cargo xtask test` builds it", program.display());
-    program
-}
+/// What axe-core is asked: WCAG 2.2 A and AA.
+const WCAG: [&str; 5] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 /// The real window under WebKitWebDriver.
 pub struct Window {
     client: Client,
     driver: Child,
     around: Surroundings,
+    presses: AtomicUsize,
 }
 
-impl Window {
+/// A window that is not open yet.
+pub struct Opening {
+    around: Surroundings,
+    width: u32,
+    height: u32,
+}
+
+impl Opening {
+    /// Of this many CSS pixels, in a home that did not exist before.
+    pub async fn new(width: u32, height: u32) -> Self {
+        let around = Surroundings::new(width + 100, height + 100).await;
+        Self { around, width, height }
+    }
+
+    /// The program finds this printer and no other.
+    #[must_use]
+    pub fn printing_to(mut self, printer: &Printer) -> Self {
+        let (name, value) = printer.environment();
+        self.around.set(name, &value);
+        self
+    }
+
+    /// The program finds one more form: a folder, copied as it is into the user's configuration.
+    ///
+    /// # Panics
+    /// When there is no such folder.
+    #[must_use]
+    pub fn with_form(self, folder: &Path) -> Self {
+        let forms = self.around.config().join("forms").join(folder.file_name().unwrap());
+        copy_folder(folder, &forms);
+        self
+    }
+
+    /// The profile of Dr Weber, as the program kept it on an earlier day.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn with_profile(self, profile: &Value) -> Self {
+        let folder = self.around.data().join("training/profiles");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("1900000001.json"), profile.to_string()).unwrap();
+        self
+    }
+
     /// Opens it.
     ///
     /// # Panics
     /// When the program, Xvfb or WebKitWebDriver is missing or does not come up.
-    pub async fn open(width: u32, height: u32) -> Self {
-        let around = Surroundings::new(width + 100, height + 100).await;
+    pub async fn open(self) -> Window {
         let port = free_port();
-        let driver = around
+        let driver = self
+            .around
             .run(
                 "dbus-run-session",
                 &["--", "WebKitWebDriver", &format!("--port={port}"), "--host=127.0.0.1"],
@@ -110,8 +92,20 @@ impl Window {
             .spawn()
             .unwrap_or_else(|error| panic!("dbus-run-session: {error}: `cargo xtask test` installs it"));
         let client = connect(port, &program()).await;
-        client.set_window_rect(0, 0, width, height).await.unwrap();
-        Self { client, driver, around }
+        client.set_window_rect(0, 0, self.width, self.height).await.unwrap();
+        Window {
+            client,
+            driver,
+            around: self.around,
+            presses: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Window {
+    /// Opens it.
+    pub async fn open(width: u32, height: u32) -> Self {
+        Opening::new(width, height).await.open().await
     }
 
     /// The driver's client, for what is not said here.
@@ -123,7 +117,175 @@ impl Window {
     /// The home that did not exist before: everything the program may write to lies below it.
     #[must_use]
     pub fn home(&self) -> &Path {
-        self.around.home.path()
+        self.around.home()
+    }
+
+    /// The stand-ins inside the program.
+    pub async fn control(&self) -> Control {
+        Control::of(self.home()).await
+    }
+
+    /// The login button by keyboard; the system browser's part by HTTP.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn log_in(&self) {
+        self.wait("#login").await;
+        self.tab_to("login").await;
+        self.press(Key::Enter).await;
+        self.wait("#login-url").await;
+        let url = self.script("document.getElementById('login-url').textContent.trim()").await;
+        log_in_by_http(url.as_str().unwrap(), "dr.weber", "weber", None).await;
+        self.wait_until("document.getElementById('login-url') === null").await;
+        self.wait("#nav-new-ecit").await;
+    }
+
+    /// Opens an empty form by its key, and waits until it can be typed into.
+    pub async fn new_form(&self, key: Key) {
+        self.press(key).await;
+        self.wait_until("document.activeElement?.id.startsWith('field-')").await;
+    }
+
+    /// Tabs from field to field, in the order of the screen, and types what stands in the table.
+    ///
+    /// # Panics
+    /// When a field is not on the screen.
+    pub async fn fill(&self, table: &[(&str, &str)]) {
+        let order = self
+            .script("[...document.querySelectorAll('[id^=field-]')].map((one) => one.id.slice(6))")
+            .await;
+        let place = |field: &str| order.as_array()?.iter().position(|known| known == field);
+        let mut rows: Vec<_> = table
+            .iter()
+            .map(|(field, text)| (place(field).unwrap_or_else(|| panic!("{field} in {order}")), field, text))
+            .collect();
+        rows.sort();
+        for (_, field, text) in rows {
+            self.tab_to(&format!("field-{field}")).await;
+            self.data(text).await;
+        }
+    }
+
+    /// Tabs to a field that holds something, and types over it.
+    pub async fn replace(&self, field: &str, text: &str) {
+        self.tab_to(&format!("field-{field}")).await;
+        self.chord(&[Key::Control], 'a').await;
+        self.data(text).await;
+    }
+
+    /// Tabs to a choice and goes down or up to an option.
+    ///
+    /// # Panics
+    /// When there is no such option.
+    pub async fn choose(&self, field: &str, option: &str) {
+        self.tab_to(&format!("field-{field}")).await;
+        let steps = format!(
+            "[...document.activeElement.options].findIndex((one) => one.value === '{option}') - document.activeElement.selectedIndex"
+        );
+        let steps = self.script(&steps).await.as_i64().unwrap();
+        for _ in 0..steps.abs() {
+            self.press(if steps > 0 { Key::Down } else { Key::Up }).await;
+        }
+        assert_eq!(self.value(field).await, option);
+    }
+
+    /// Tabs to a box and ticks it.
+    pub async fn tick(&self, field: &str) {
+        self.tab_to(&format!("field-{field}")).await;
+        self.press_char(' ').await;
+    }
+
+    /// Fills the lines of a fee note; Enter in a line's last visible column opens the next.
+    pub async fn fill_lines(&self, last_column: &str, lines: &[&[(&str, &str)]]) {
+        for (row, columns) in lines.iter().enumerate() {
+            for (column, text) in *columns {
+                self.tab_to(&format!("field-lines-{row}-{column}")).await;
+                self.data(text).await;
+            }
+            if row + 1 < lines.len() {
+                self.tab_to(&format!("field-lines-{row}-{last_column}")).await;
+                self.press(Key::Enter).await;
+                self.wait_until(&format!("document.activeElement?.id === 'field-lines-{}-code'", row + 1))
+                    .await;
+            }
+        }
+    }
+
+    /// Nothing that was typed is marked wrong.
+    pub async fn settled(&self) {
+        self.wait_until("document.querySelectorAll('[aria-invalid=true]').length === 0")
+            .await;
+    }
+
+    /// Ctrl+Enter: the primary action.
+    pub async fn primary(&self) {
+        self.chord(&[Key::Control], char::from(Key::Enter)).await;
+    }
+
+    /// What a field holds.
+    pub async fn value(&self, field: &str) -> String {
+        let value = self.script(&format!("document.getElementById('field-{field}').value")).await;
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Changes the language of the window.
+    ///
+    /// # Panics
+    /// When the driver refuses.
+    pub async fn switch_language(&self, to: &str) {
+        let script = format!(
+            "const s = document.getElementById('lang'); s.value = '{to}'; s.dispatchEvent(new Event('change', {{ bubbles: true }}));"
+        );
+        self.client.execute(&script, Vec::new()).await.unwrap();
+        self.wait_until(&format!("document.documentElement.lang === '{to}'")).await;
+    }
+
+    /// Nothing on the screen is a hindrance: axe-core finds nothing against WCAG 2.2 AA, and nothing is wider than the window.
+    ///
+    /// # Panics
+    /// When it finds something.
+    pub async fn accessible(&self, screen: &str) {
+        // Half-way between two colours nothing has its contrast.
+        self.wait_until("document.getAnimations().every((one) => one.playState !== 'running')")
+            .await;
+        let axe = project_file("ui/node_modules/axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(&axe).unwrap_or_else(|error| panic!("{}: {error}", axe.display()));
+        self.client
+            .execute(&format!("if (!globalThis.axe) {{ {axe} }}"), Vec::new())
+            .await
+            .unwrap();
+        // A field half under the bar at the bottom is a matter of scrolling, not of its size.
+        let run = "const [tags, done] = arguments;
+            axe.run(document, { runOnly: tags }).then(
+              ({ violations, passes }) => done({ passes: passes.length, found: violations
+                .map(({ id, help, nodes }) => [id, help, ...nodes.filter((n) => !n.failureSummary?.includes('partially obscured')).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary)])
+                .filter((violation) => violation.length > 2) }),
+              (error) => done({ passes: 0, found: [String(error)] }));";
+        let said = self.client.execute_async(run, vec![json!(WCAG)]).await.unwrap();
+        if said["found"].as_array().is_none_or(|found| !found.is_empty()) {
+            self.picture("failure").await;
+            panic!("{screen}: {}", serde_json::to_string_pretty(&said["found"]).unwrap());
+        }
+        assert!(
+            said["passes"].as_u64().is_some_and(|passes| passes > 5),
+            "{screen}: axe looked at nothing"
+        );
+        let overflow = self.script("document.documentElement.scrollWidth - innerWidth").await;
+        assert!(
+            overflow.as_i64().is_some_and(|pixels| pixels <= 0),
+            "{screen}: {overflow} px wider than the window"
+        );
+    }
+
+    /// What a script says of the page.
+    ///
+    /// # Panics
+    /// When it throws.
+    pub async fn script(&self, expression: &str) -> Value {
+        self.client
+            .execute(&format!("return {expression};"), Vec::new())
+            .await
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
     /// Waits until an element is there, and returns its text.
@@ -133,16 +295,7 @@ impl Window {
     pub async fn wait(&self, css: &str) -> String {
         match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
             Ok(element) => element.text().await.unwrap_or_default(),
-            Err(error) => {
-                self.picture("failure").await;
-                let shown = self.client.find(Locator::Css("body")).await;
-                let shown = if let Ok(body) = shown {
-                    body.text().await.unwrap_or_default()
-                } else {
-                    String::new()
-                };
-                panic!("{css} does not appear ({error}); the window shows:\n{shown}");
-            }
+            Err(error) => self.fail(&format!("{css} does not appear ({error})")).await,
         }
     }
 
@@ -153,70 +306,76 @@ impl Window {
     pub async fn wait_until(&self, script: &str) -> Value {
         let until = Instant::now() + PATIENCE;
         loop {
-            let value = self.client.execute(&format!("return {script};"), Vec::new()).await.unwrap();
+            let value = self.script(script).await;
             if value != Value::Null && value != Value::Bool(false) {
                 return value;
             }
             if Instant::now() > until {
-                self.picture("failure").await;
-                panic!("never: {script}");
+                self.fail(&format!("never: {script}")).await;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Presses keys, as a keyboard would: into whatever has the focus.
-    ///
-    /// # Panics
-    /// When the driver refuses.
-    pub async fn keys(&self, text: &str) {
-        let mut actions = KeyActions::new("keyboard".to_owned());
-        for value in text.chars() {
-            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
-        }
-        self.client.perform_actions(actions).await.unwrap();
+    /// Types data, as it stands on the physician's paper: not counted among the key presses.
+    pub async fn data(&self, text: &str) {
+        self.perform(text.chars().flat_map(|value| [KeyAction::Down { value }, KeyAction::Up { value }]))
+            .await;
     }
 
     /// Presses one key.
     pub async fn press(&self, key: Key) {
-        self.keys(&char::from(key).to_string()).await;
+        self.press_char(char::from(key)).await;
     }
 
-    /// Presses a key while Control is held.
-    ///
-    /// # Panics
-    /// When the driver refuses.
-    pub async fn control(&self, key: char) {
-        let control = char::from(Key::Control);
-        let actions = KeyActions::new("keyboard".to_owned())
-            .then(KeyAction::Down { value: control })
-            .then(KeyAction::Down { value: key })
-            .then(KeyAction::Up { value: key })
-            .then(KeyAction::Up { value: control });
-        self.client.perform_actions(actions).await.unwrap();
+    /// Presses one key while others are held; each of them counts.
+    pub async fn chord(&self, held: &[Key], value: char) {
+        let held: Vec<char> = held.iter().copied().map(char::from).collect();
+        self.presses.fetch_add(held.len() + 1, Ordering::Relaxed);
+        let down = held.iter().map(|value| KeyAction::Down { value: *value });
+        let up = held.iter().rev().map(|value| KeyAction::Up { value: *value });
+        self.perform(down.chain([KeyAction::Down { value }, KeyAction::Up { value }]).chain(up))
+            .await;
+    }
+
+    /// How many keys were pressed beside the data.
+    #[must_use]
+    pub fn presses(&self) -> usize {
+        self.presses.load(Ordering::Relaxed)
     }
 
     /// Tabs to an element; fails when the keyboard does not lead there.
-    ///
-    /// # Panics
-    /// When 60 tabs do not reach it.
     pub async fn tab_to(&self, id: &str) {
         self.tab_until(&format!("document.activeElement?.id === '{id}'")).await;
+    }
+
+    /// Tabs back to an element; fails when the keyboard does not lead there.
+    ///
+    /// # Panics
+    /// When 120 tabs do not reach it.
+    pub async fn back_to(&self, id: &str) {
+        let here = format!("document.activeElement?.id === '{id}'");
+        for _ in 0..MOST_TABS {
+            if self.script(&here).await == Value::Bool(true) {
+                return;
+            }
+            self.chord(&[Key::Shift], char::from(Key::Tab)).await;
+        }
+        self.fail(&format!("the keyboard does not lead back to {id}")).await;
     }
 
     /// Tabs until something is true of the page; fails when the keyboard does not lead there.
     ///
     /// # Panics
-    /// When 80 tabs do not reach it.
+    /// When 120 tabs do not reach it.
     pub async fn tab_until(&self, script: &str) {
-        for _ in 0..80 {
-            if self.client.execute(&format!("return {script};"), Vec::new()).await.unwrap() == Value::Bool(true) {
+        for _ in 0..MOST_TABS {
+            if self.script(script).await == Value::Bool(true) {
                 return;
             }
             self.press(Key::Tab).await;
         }
-        self.picture("failure").await;
-        panic!("the keyboard does not lead to: {script}");
+        self.fail(&format!("the keyboard does not lead to: {script}")).await;
     }
 
     /// Takes a picture into target/window/.
@@ -224,7 +383,7 @@ impl Window {
     /// # Panics
     /// When there is none.
     pub async fn picture(&self, name: &str) -> PathBuf {
-        let folder = crate::project_file("target/window");
+        let folder = project_file("target/window");
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join(format!("{name}.png"));
         std::fs::write(&file, self.client.screenshot().await.unwrap()).unwrap();
@@ -236,7 +395,30 @@ impl Window {
         // The program may be gone before the driver has answered.
         let _ = self.client.clone().close().await;
         stop(&mut self.driver);
-        std::mem::replace(&mut self.around.home, tempfile::tempdir().unwrap())
+        self.around.take_home()
+    }
+
+    async fn press_char(&self, value: char) {
+        self.presses.fetch_add(1, Ordering::Relaxed);
+        self.perform([KeyAction::Down { value }, KeyAction::Up { value }]).await;
+    }
+
+    async fn perform(&self, keys: impl IntoIterator<Item = KeyAction>) {
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for key in keys {
+            actions = actions.then(key);
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    async fn fail(&self, what: &str) -> ! {
+        self.picture("failure").await;
+        let shown = self.script("document.body.innerText").await;
+        let focus = self.script("document.activeElement?.outerHTML.slice(0, 200)").await;
+        panic!(
+            "{what}; the focus is on {focus}; the window shows:\n{}",
+            shown.as_str().unwrap_or_default()
+        );
     }
 }
 
@@ -244,84 +426,6 @@ impl Drop for Window {
     fn drop(&mut self) {
         stop(&mut self.driver);
     }
-}
-
-/// The program as it is shipped, without any driver: the keyboard is the X server's, and what is on the screen is not read.
-pub struct Desk {
-    program: Child,
-    around: Surroundings,
-}
-
-impl Desk {
-    /// Starts it and gives its window the focus.
-    ///
-    /// # Panics
-    /// When it does not come up.
-    pub async fn open() -> Self {
-        let around = Surroundings::new(1400, 900).await;
-        let program = around
-            .run("dbus-run-session", &["--", program().to_str().unwrap()])
-            .spawn()
-            .unwrap();
-        let desk = Self { program, around };
-        // Windows come and go while the toolkit starts; the first one found may be gone when it is to be focused.
-        let until = Instant::now() + PATIENCE;
-        while !desk.try_xdotool(&["search", "--sync", "--onlyvisible", "--name", "eConnector", "windowfocus", "--sync"]) {
-            assert!(Instant::now() < until, "the window does not take the focus");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        desk
-    }
-
-    /// The home that did not exist before.
-    #[must_use]
-    pub fn home(&self) -> &Path {
-        self.around.home.path()
-    }
-
-    /// Types text, or with `key` presses one combination such as `ctrl+Return`.
-    pub fn keyboard(&self, how: &str, what: &str) {
-        self.xdotool(&[how, "--delay", "25", "--clearmodifiers", what]);
-    }
-
-    /// Ends the program as a window manager would, and returns the home it left.
-    pub async fn close(mut self) -> TempDir {
-        self.xdotool(&["search", "--onlyvisible", "--name", "eConnector", "windowclose"]);
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.program.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        stop(&mut self.program);
-        std::mem::replace(&mut self.around.home, tempfile::tempdir().unwrap())
-    }
-
-    fn xdotool(&self, arguments: &[&str]) {
-        assert!(self.try_xdotool(arguments), "xdotool {arguments:?}");
-    }
-
-    fn try_xdotool(&self, arguments: &[&str]) -> bool {
-        let mut command = Command::new("xdotool");
-        command.args(arguments).env("DISPLAY", &self.around.display).stdout(Stdio::null());
-        command
-            .status()
-            .unwrap_or_else(|error| panic!("xdotool: {error}: `cargo xtask test` installs it"))
-            .success()
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        stop(&mut self.program);
-    }
-}
-
-/// Ends a program and whatever it started: a session bus does not take its driver along.
-fn stop(child: &mut Child) {
-    let _ = Command::new("kill")
-        .args(["-KILL", "--", &format!("-{}", child.id())])
-        .stderr(Stdio::null())
-        .status();
-    let _ = child.wait();
 }
 
 async fn connect(port: u16, program: &Path) -> Client {
@@ -346,32 +450,19 @@ async fn connect(port: u16, program: &Path) -> Client {
     }
 }
 
-fn open_screen(width: u32, height: u32) -> (Child, String) {
-    let mut screen = Command::new("Xvfb")
-        .args([
-            "-displayfd",
-            "1",
-            "-screen",
-            "0",
-            &format!("{width}x{height}x24"),
-            "-nolisten",
-            "tcp",
-        ])
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("Xvfb: {error}: `cargo xtask test` installs it"));
-    let mut number = String::new();
-    BufReader::new(screen.stdout.take().unwrap()).read_line(&mut number).unwrap();
-    (screen, format!(":{}", number.trim()))
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn make_private(folder: &Path) {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(folder).unwrap();
 }

@@ -1,10 +1,9 @@
 //! One sick note from login to receipt, every link of it judged by somebody else's program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
 use econnector_api::Door;
-use econnector_tests::{Stage, judge, judge_fails, project_file, python, venv_program};
+use econnector_tests::{Stage, Trust, cut_out, data_matrix, judge, judge_signed_pdf, judge_tampered, page_text, python, unpack};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,9 +42,11 @@ async fn a_sick_note_is_signed_and_deposited_as_others_see_it() {
 
     let folder = tempfile::tempdir().unwrap();
     let pdf = |name: &str| save_volet(&document, name, folder.path());
-    the_signature_stands(&stage, &pdf("caisse"), folder.path());
+    let trust = Trust::of(&stage.control().get("/ready").await);
+    judge_signed_pdf(&trust, &pdf("caisse"));
+    judge_tampered(&trust, &pdf("caisse"));
     the_pages_say_what_was_typed(&pdf("caisse"), &pdf("employeur"), &pdf("assure"), folder.path());
-    the_envelopes_verify(&stage, folder.path()).await;
+    let _ = cut_out(&stage.control().exchange("2026_ECIT_DEPOT-V1").await, folder.path());
 
     let again = stage
         .issue(
@@ -75,7 +76,7 @@ async fn a_sick_note_is_signed_and_deposited_as_others_see_it() {
     );
 }
 
-fn save_volet(document: &Value, name: &str, folder: &Path) -> String {
+fn save_volet(document: &Value, name: &str, folder: &Path) -> PathBuf {
     let volet = document["volets"]
         .as_array()
         .unwrap()
@@ -84,101 +85,37 @@ fn save_volet(document: &Value, name: &str, folder: &Path) -> String {
         .unwrap();
     assert_eq!(volet["media_type"], "application/pdf");
     assert_eq!(volet["signed"], name == "caisse");
-    let file = folder.join(format!("{name}.pdf"));
-    std::fs::write(
-        &file,
-        base64::engine::general_purpose::STANDARD
-            .decode(volet["content"].as_str().unwrap())
-            .unwrap(),
-    )
-    .unwrap();
-    file.to_str().unwrap().to_owned()
+    unpack(&volet["content"], folder.join(format!("{name}.pdf")))
 }
 
-fn the_signature_stands(stage: &Stage, caisse: &str, folder: &Path) {
-    let ready = stage.training().sandbox().ready();
-    let (root, timestamp) = (ready.kms_root_pem.to_str().unwrap(), ready.kms_timestamp_ca_pem.to_str().unwrap());
-    let pyhanko = venv_program("pyhanko");
-    let check = [
-        "sign",
-        "validate",
-        "--trust",
-        root,
-        "--trust",
-        timestamp,
-        "--trust-replace",
-        "--pretty-print",
-    ];
-    let said = judge(&pyhanko, &[&check[..], &[caisse]].concat());
-    for sentence in ["judged VALID", "The TSA certificate is trusted", "covers the entire file"] {
-        assert!(said.contains(sentence), "{sentence}: {said}");
-    }
-
-    let mut changed = std::fs::read(caisse).unwrap();
-    // A digit of the document's date in the metadata: the file stays readable, and says something else.
-    let place = changed.windows(15).position(|window| window == b"<xmp:CreateDate").unwrap() + 16;
-    changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
-    let tampered = folder.join("tampered.pdf");
-    std::fs::write(&tampered, changed).unwrap();
-    let said = judge_fails(&pyhanko, &[&check[..], &[tampered.to_str().unwrap()]].concat());
-    assert!(said.contains("judged INVALID"), "{said}");
-
-    let said = judge("pdfsig", &["-nocert", caisse]);
-    assert!(
-        said.contains("Signature is Valid") && said.contains("Total document signed"),
-        "{said}"
-    );
-    assert!(judge("qpdf", &["--check", caisse]).contains("No syntax or stream encoding errors"));
-}
-
-fn the_pages_say_what_was_typed(caisse: &str, employeur: &str, assure: &str, folder: &Path) {
+fn the_pages_say_what_was_typed(caisse: &Path, employeur: &Path, assure: &Path, folder: &Path) {
     for file in [caisse, employeur, assure] {
-        let text = judge("pdftotext", &["-layout", file, "-"]);
-        assert!(text.contains("Žerđević-Müller") && text.contains("Éloïse"), "{file}: {text}");
+        let text = page_text(file);
+        assert!(
+            text.contains("Žerđević-Müller") && text.contains("Éloïse"),
+            "{}: {text}",
+            file.display()
+        );
     }
-    assert!(judge("pdftotext", &[caisse, "-"]).contains("77123"));
+    assert!(page_text(caisse).contains("77123"));
 
     let plain = folder.join("employeur-plain.pdf");
-    let _ = judge("qpdf", &["--qdf", "--object-streams=disable", employeur, plain.to_str().unwrap()]);
+    let _ = judge(
+        "qpdf",
+        &[
+            "--qdf",
+            "--object-streams=disable",
+            employeur.to_str().unwrap(),
+            plain.to_str().unwrap(),
+        ],
+    );
     let bytes = [std::fs::read(employeur).unwrap(), std::fs::read(plain).unwrap()].concat();
     assert!(
         !bytes.windows(5).any(|window| window == b"77123"),
         "the employer volet bears no diagnosis"
     );
-    assert!(!judge("pdftotext", &[employeur, "-"]).contains("77123"));
-
-    let picture = folder.join("caisse");
-    let _ = judge("pdftoppm", &["-r", "200", "-png", caisse, picture.to_str().unwrap()]);
-    let page = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "png"))
-        .unwrap();
-    let read = judge("dmtxread", &["-N1", "-m3000", page.to_str().unwrap()]);
-    assert_eq!(read, "DMCIT;1988123048083");
-}
-
-async fn the_envelopes_verify(stage: &Stage, folder: &Path) {
-    let exchanges = stage.recorded("/mysecu/exchanges").await;
-    assert!(!exchanges.is_empty());
-    let business: Vec<&Value> = exchanges
-        .iter()
-        .filter(|exchange| exchange["model_uid"] == "2026_ECIT_DEPOT-V1")
-        .collect();
-    assert_eq!(business.len(), 1);
-    let envelope = folder.join("request.xml");
-    std::fs::write(&envelope, business[0]["envelope"].as_str().unwrap()).unwrap();
-    let said = python(
-        "judge_envelope.py",
-        &[
-            envelope.to_str().unwrap(),
-            project_file("crates/sandbox/xsd/ecit.xsd").to_str().unwrap(),
-        ],
-    );
-    assert!(
-        said.contains("signature verified") && said.contains("Body covered") && said.contains("schema valid"),
-        "{said}"
-    );
+    assert!(!page_text(employeur).contains("77123"));
+    assert_eq!(data_matrix(caisse), "DMCIT;1988123048083");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -261,11 +261,6 @@ async fn what_a_refused_try_had_may_be_corrected_and_what_was_deposited_may_not(
         "id-already-used"
     );
     assert_eq!(stage.deposits().await, 1);
-    let replacing = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": econnector_tests::sick_note(json!({})), "replaces": id });
-    assert_eq!(
-        stage.post("/v1/documents", &replacing).await.json()["code"],
-        "replacement-unavailable"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,12 @@
 use std::process::Command;
 
 use crate::process::{Outcome, cargo, npm, run};
-use crate::{policy, setup};
+use crate::{policy, setup, texts};
 
 /// Format, clippy, dependency policy, UI types, texts, generated files.
 pub(crate) fn lint() -> Outcome {
     setup::to_build()?;
+    texts::check()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(npm("ui").args(["run", "--silent", "build"]))?;
     run(npm("ui").args(["run", "--silent", "check"]))?;

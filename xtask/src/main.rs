@@ -6,6 +6,7 @@ mod process;
 mod run;
 mod setup;
 mod test;
+mod texts;
 
 use std::process::ExitCode;
 

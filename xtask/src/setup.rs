@@ -35,6 +35,9 @@ const TO_TEST: &[&str] = &[
     "dmtx-utils",
     "xmlsec1",
     "libxml2-utils",
+    "cups-daemon",
+    "cups-client",
+    "chromium",
 ];
 
 pub(crate) fn to_build() -> Outcome {

@@ -22,6 +22,7 @@ fn run_all(count: &mut Count) -> Outcome {
             .env("NO_COLOR", "1"),
         |line| count.vitest(line),
     )?;
+    let screens = run_seeing(npm("ui").args(["run", "--silent", "screens"]), |line| count.screens(line))?;
     run(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
     let core = run_seeing(
         cargo()
@@ -29,7 +30,7 @@ fn run_all(count: &mut Count) -> Outcome {
             .env("ECONNECTOR_VENV", setup::venv()),
         |line| count.cargo(line),
     )?;
-    if ui && core && count.failed == 0 && count.passed > 0 {
+    if ui && screens && core && count.failed == 0 && count.passed > 0 {
         Ok(())
     } else {
         Err("tests failed".to_owned())
@@ -58,6 +59,14 @@ impl Count {
             self.failed += before(rest, "failed");
         }
     }
+
+    /// `120 screens, 0 findings`: what axe-core and the walks with Tab said of every screen.
+    fn screens(&mut self, line: &str) {
+        if line.ends_with(" findings") {
+            self.passed += before(line, "screens");
+            self.failed += before(line, "findings");
+        }
+    }
 }
 
 /// The number that stands before a word.
@@ -65,7 +74,7 @@ fn before(text: &str, word: &str) -> u32 {
     let words: Vec<&str> = text.split_whitespace().collect();
     words
         .windows(2)
-        .filter(|pair| pair[1].trim_end_matches(';') == word)
+        .filter(|pair| pair[1].trim_end_matches([';', ',']) == word)
         .filter_map(|pair| pair[0].parse::<u32>().ok())
         .sum()
 }
@@ -75,11 +84,13 @@ mod tests {
     use super::Count;
 
     #[test]
-    fn both_runners_are_counted() {
+    fn every_runner_is_counted() {
         let mut count = Count::default();
         count.cargo("test result: ok. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.02s");
         count.vitest("      Tests  2 failed | 11 passed (13)");
         count.cargo("test tests::passed ... ok");
-        assert_eq!((count.passed, count.failed), (14, 3));
+        count.screens("fr-light-laptop-04-form: color-contrast");
+        count.screens("36 screens, 2 findings");
+        assert_eq!((count.passed, count.failed), (50, 5));
     }
 }
