@@ -182,6 +182,11 @@ async fn a_fee_note_of_twelve_lines_has_two_pages_and_keeps_what_was_typed_in_ev
     window.picture("25-mh-twelve").await;
     let to_pay = "610.60";
     shows_total(&window, &to_pay.replace('.', ",")).await;
+    // The second page, with the amount to pay, has not been before anybody's eyes yet: it is shown first, and nothing leaves.
+    window.primary().await;
+    window.wait("#unseen-page").await;
+    assert!(window.control().await.exchanges().await.is_empty());
+    window.accessible("the page not seen yet").await;
     window.primary().await;
     window.wait("#receipt[data-state=deposited]").await;
 
@@ -211,6 +216,8 @@ async fn a_pid_is_simulated_validated_and_its_receipt_printed() {
     window.wait("#simulation[data-state=payable]").await;
     window.accessible("simulation").await;
     window.picture("26-pid-simulated").await;
+    // A key pays only once what was simulated has stood there for a moment.
+    window.wait("footer[data-armed=true]").await;
     window.primary().await;
     window.wait("#receipt[data-state=deposited]").await;
     at_most_forty(&window, before);

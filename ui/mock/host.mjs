@@ -195,7 +195,7 @@ async function issue({ id, kind, values, replaces }) {
   if (before?.settled) return [200, before.settled];
   const { findings } = packOf(kind).check(values, words);
   if (wrong(findings)) return refused(findings);
-  if (!world.drawn.has(seen(kind, values))) world.unseen++;
+  if (!wasDrawn(packOf(kind), values)) world.unseen++;
   const record = { id, kind, state: 'checking', values, replaces, at: new Date().toISOString() };
   world.documents.set(id, record);
   const replaced = world.documents.get(replaces);
@@ -267,7 +267,7 @@ async function validate(id) {
   const record = world.documents.get(id);
   if (!record?.simulation) return [404, { status: 404, code: 'simulation-unknown', fault: 'you', title: 'Unknown' }];
   if (record.settled) return [200, record.settled];
-  if (!world.drawn.has(seen(record.kind, record.values, id))) world.unseen++;
+  if (!wasDrawn(packOf(record.kind), record.values, id)) world.unseen++;
   record.state = 'checking';
   const { statutory } = record.simulation.totals;
   return deposit(record, { anomalies: [], payment: { statutory, offset: 500, paid: statutory - 500, currency: 'EUR', reason: 'Compensation d’un trop-perçu' } });
@@ -291,7 +291,13 @@ function keep(next) {
   return [200, profile];
 }
 
-const seen = (kind, values, simulation) => JSON.stringify([kind, values, simulation ?? null]);
+const seen = (kind, values, page, simulation) => JSON.stringify([kind, values, page, simulation ?? null]);
+
+/** Every page of the volet that is signed was drawn, made of these values. */
+function wasDrawn(pack, values, simulation) {
+  const signed = pack.source.volets.find((one) => one.signed);
+  return pagesOf(pack, signed.name, values, {}).every((_, at) => world.drawn.has(seen(pack.kind, values, at + 1, simulation)));
+}
 
 async function body(request) {
   const chunks = [];
@@ -345,7 +351,7 @@ export async function answer(request, response, next) {
     const pack = packOf(found[0]);
     const volet = url.searchParams.get('volet');
     const simulation = url.searchParams.get('simulation');
-    if (pack.source.volets.find((one) => one.name === volet)?.signed) world.drawn.add(seen(pack.kind, asked.values, simulation));
+    if (pack.source.volets.find((one) => one.name === volet)?.signed) world.drawn.add(seen(pack.kind, asked.values, Number(url.searchParams.get('page') ?? 1), simulation));
     return drawn(pagesOf(pack, volet, asked.values, { draft: true, simulation: world.documents.get(simulation)?.simulation }));
   }
   if (match('POST', /^\/v1\/documents$/)) return json(...(await issue(asked)));

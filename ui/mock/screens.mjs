@@ -27,6 +27,13 @@ const COLOURS = { runOnly: { type: 'rule', values: ['color-contrast'] }, resultT
 const PATIENT = { matricule: '1988123048083', last_name: 'Schneider-Éloi', first_name: 'Maïté' };
 const ILL = { ...PATIENT, last_day: '+3', diagnosis: '13' };
 const ACTS = ['C1', 'E10', 'V1'];
+/** The longest simulation that still has to be read on a laptop. */
+const TWELVE = Array.from({ length: 12 }, (_, at) => ACTS[at % ACTS.length]);
+
+const REMARK = { id: 'A-1', severity: 'warning', code: 'W-310', message: 'Acte déjà facturé ce mois', line: 0 };
+const HALF_PRINTED = { type: 'about:blank', status: 502, code: 'print-refused', fault: 'us', title: 'Le second volet n’est pas imprimé', next: 'Imprimez-le encore une fois.' };
+/** A page lower than this is a thumbnail. */
+const READABLE_PX = 480;
 
 const options = process.argv.slice(2);
 const option = (name) => options.find((one) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
@@ -75,6 +82,8 @@ class Walk {
   screens = 0;
   findings = 0;
   told = new Set();
+  /** What the window asked of the core, method and path. */
+  asked = [];
 
   constructor(browser, origin, language) {
     this.browser = browser;
@@ -94,6 +103,7 @@ class Walk {
     this.page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().includes('Failed to load resource')) this.report(`console: ${message.text()}`);
     });
+    this.page.on('request', (request) => this.asked.push(`${request.method()} ${new URL(request.url()).pathname.replace('/econnector/v1', '')}`));
     this.page.on('pageerror', (error) => this.report(`page error: ${error.message}`));
     try {
       await this.beginning();
@@ -183,6 +193,17 @@ class Walk {
     await this.key('Control+P');
     await this.said(/\p{L}/u);
     await this.look('20-receipt-printed');
+    await this.nothing('a key that is held down prints again', /\/print$/, () =>
+      this.page.evaluate(() => dispatchEvent(new KeyboardEvent('keydown', { key: 'p', ctrlKey: true, repeat: true, bubbles: true, cancelable: true }))),
+    );
+    const undo = await this.instead('**/print', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), problem: HALF_PRINTED } });
+    });
+    await this.key('Control+P');
+    await this.there('#print-problem');
+    await this.look('20-receipt-half-printed');
+    await undo();
 
     await this.key('F8');
     await this.focused('reason');
@@ -200,9 +221,32 @@ class Walk {
     await this.there('#receipt-reference');
     await this.look('24-receipt-replaces');
     await this.key('F8');
+    await this.focused('reason');
+    await this.set({ fail: 'login', session: 'logged_out' });
+    await this.key('Enter');
+    await this.there('#problem');
+    await this.nothing('a button beside the reason sends the cancellation again', /\/cancellation$/, async () => {
+      await this.page.click('#problem summary');
+      await this.page.click('#problem details button');
+      await this.page.click('#problem-action');
+      await this.there('#login-url');
+      await this.page.click('.wait button:not(#login-cancel)');
+    });
+    await this.page.locator('#reason').focus();
+    await this.set({ session: 'logged_in' });
+    await this.gone('#login-url');
+    await this.page.keyboard.type('!');
+    if (!(await this.page.locator('#reason').inputValue()).includes('!')) this.report('the focus leaves the reason while it is typed');
+    await this.lost();
+    await this.key('Enter');
+    await this.there('#problem');
+    await this.there('#receipt[data-state=cancelling]');
+    await this.look('25-cancelling');
+    await this.page.unrouteAll();
     await this.page.click('#confirm-cancel');
     await this.there('#receipt[data-state=cancelled]');
     await this.look('25-cancelled');
+    await this.withheld('25-cancelled');
     await this.page.click('#new');
 
     await this.there('#field-matricule');
@@ -220,7 +264,15 @@ class Walk {
     await this.fill(ILL);
     await this.key('Control+Shift+P');
     await this.there('#receipt[data-state=paper]');
+    await this.said(/\p{L}/u);
     await this.look('27-paper');
+    await this.nothing('the paper form is printed again when it is looked at again', /\/print$/, async () => {
+      await this.go('#/journal');
+      await this.there('table');
+      await this.go('#/new/ecit');
+      await this.there('#receipt[data-state=paper]');
+      await this.pause(300);
+    });
   }
 
   async bill() {
@@ -278,9 +330,51 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#simulation[data-state=payable]');
     await this.look('45-pid-payable');
+    // Long enough to have been read.
+    await this.there('footer[data-armed=true]');
     await this.key('Control+Enter');
     await this.there('#payment-paid');
     await this.look('46-pid-paid');
+    await this.page.click('#new');
+    await this.contesting();
+    await this.unclearPayment();
+  }
+
+  /** Twelve acts on a laptop, one remark that may be contested although all is paid. */
+  async contesting() {
+    await this.there('#field-lines-0-code');
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts(TWELVE);
+    const undo = await this.instead('**/simulations', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), anomalies: [REMARK] } });
+    });
+    await this.key('Control+Enter');
+    await this.there('#simulation[data-state=payable]');
+    await undo();
+    await this.pause(400);
+    await this.look('47-pid-twelve');
+    await this.tabs('47-pid-twelve');
+    await this.whole('47-pid-twelve', ['#simulation-title', '#contest', '#validate', '#turn-into', '#change', 'tfoot th', 'aside img']);
+    await this.page.click(`#contest-${REMARK.id}`);
+    await this.look('48-pid-contest-or-pay');
+    if (!(await this.page.locator('#validate').isDisabled())) this.report('what is about to be contested can be paid');
+    await this.nothing('what is about to be contested is paid by key', /\/validation$/, () => this.key('Control+Enter'));
+    await this.page.click(`#contest-${REMARK.id}`);
+    if (await this.page.locator('#validate').isDisabled()) this.report('what is no longer contested cannot be paid');
+  }
+
+  /** A payment nobody confirmed: no receipt for it to be handed out. */
+  async unclearPayment() {
+    await this.set({ fail: 'unknown' });
+    // Two pages: the second is turned to first.
+    await this.key('Control+Enter');
+    await this.there('#unseen-page');
+    await this.key('Control+Enter');
+    await this.there('#receipt[data-state=unknown]');
+    await this.look('49-pid-unknown');
+    await this.withheld('49-pid-unknown');
+    await this.page.click('#new');
   }
 
   async rest() {
@@ -318,6 +412,7 @@ class Walk {
     await this.gone('[aria-invalid=true]');
     await this.pause(200);
     await this.look('62-profile-saved');
+    await this.typedAgain();
 
     await this.set({ fail: 'kms' });
     await this.go('#/status');
@@ -331,6 +426,41 @@ class Walk {
     await this.page.reload();
     await this.there('#field-s-text');
     await this.look('72-components');
+  }
+
+  /** A session ends while the profile is typed into, and another window makes a favourite: the typing stays, and so does the favourite. */
+  async typedAgain() {
+    const phone = this.page.locator('#field-phone');
+    await phone.fill('26 99 99 99');
+    await this.page.click('#logout');
+    await this.gone('#logout');
+    if ((await phone.inputValue()) !== '26 99 99 99') this.report('the end of a session takes away what was typed into the profile');
+    await this.key('Control+Enter');
+    await this.there('#problem-action');
+    await this.look('63-profile-session-ended');
+    await this.page.click('#problem-action');
+    await this.there('#login-url');
+    await this.set({ session: 'logged_in' });
+    await this.gone('#login-url');
+    await this.pause(400);
+    if ((await phone.inputValue()) !== '26 99 99 99') this.report('the login takes away what was typed into the profile');
+    await this.go('#/new/mh');
+    await this.there('#field-lines-0-code');
+    await this.page.locator('#field-lines-0-code').fill('E1');
+    await this.key('Control+D');
+    await this.pause(400);
+    const before = await this.profile();
+    await this.go('#/profile');
+    await this.there('#profile-form');
+    await this.pause(300);
+    await this.key('Control+Enter');
+    await this.pause(500);
+    const after = await this.profile();
+    if (after.phone !== '26 99 99 99') this.report('what was typed into the profile is not saved');
+    if (JSON.stringify(after.favourites) !== JSON.stringify(before.favourites)) this.report('saving the profile takes back a favourite');
+  }
+  async profile() {
+    return (await fetch(`${this.origin}/econnector/v1/profile`)).json();
   }
 
   // --- The hands ----------------------------------------------------------------------------------------------------------------------
@@ -356,6 +486,21 @@ class Walk {
   said(pattern) {
     return this.page.waitForFunction((source) => new RegExp(source, 'u').test(document.querySelector('footer [role=status]')?.textContent ?? ''), pattern.source);
   }
+  /** Answers in the place of the mock; answers what ends it. */
+  async instead(where, answer) {
+    await this.page.route(where, answer);
+    return () => this.page.unroute(where, answer);
+  }
+  /** The cancellation goes out, its answer is lost, and the core does not know how it ended. */
+  async lost() {
+    const problem = { type: 'about:blank', status: 504, code: 'mysecu-cancellation-unknown', fault: 'network', title: 'Sans réponse', next: 'Annulez encore une fois.' };
+    await this.instead('**/cancellation', (route) => route.fulfill({ status: 504, contentType: 'application/problem+json', json: problem }));
+    await this.instead(/\/v1\/documents\/[0-9a-f-]{36}$/, async (route) => {
+      if (route.request().method() !== 'GET') return route.fallback();
+      const response = await route.fetch();
+      return route.fulfill({ response, json: { ...(await response.json()), state: 'cancelling', problem } });
+    });
+  }
   pause(ms) {
     return this.page.waitForTimeout(ms);
   }
@@ -370,14 +515,14 @@ class Walk {
     await this.pause(400);
   }
 
-  /** Three lines by keyboard: Enter in a line begins the next. */
-  async acts() {
+  /** Lines by keyboard: Enter in a line begins the next. */
+  async acts(codes = ACTS) {
     await this.page.locator('#field-lines-0-code').focus();
-    for (const [at, code] of ACTS.entries()) {
+    for (const [at, code] of codes.entries()) {
       await this.focused(`field-lines-${at}-code`);
       await this.page.keyboard.type(code);
       await this.key('Tab');
-      if (at + 1 < ACTS.length) await this.key('Enter');
+      if (at + 1 < codes.length) await this.key('Enter');
     }
     await this.pause(400);
   }
@@ -390,6 +535,35 @@ class Walk {
     if (this.told.has(same)) return;
     this.told.add(same);
     console.log(`${this.language}: ${what}${more}`);
+  }
+
+  /** Does it, and looks whether the window asked the core for what it must not ask for. */
+  async nothing(what, path, act) {
+    const before = this.asked.filter((one) => path.test(one)).length;
+    await act();
+    await this.pause(200);
+    if (this.asked.filter((one) => path.test(one)).length > before) this.report(what);
+  }
+
+  /** Nothing of it can be looked at, printed or saved, and it is said why. */
+  async withheld(name) {
+    await this.there('#withheld');
+    if ((await this.page.locator('#print-handed-out, .volets, aside img').count()) > 0) this.report(`${name}: pages that must not be handed out`);
+  }
+
+  /** All of it stands in the window, without scrolling, and nothing lies over it. */
+  async whole(name, selectors) {
+    for (const selector of selectors) {
+      const seen = await this.page.locator(selector).first().evaluate((one) => {
+        const { left, top, width, height } = one.getBoundingClientRect();
+        const inset = 2;
+        const corners = [[left + inset, top + inset], [left + width - inset, Math.min(top + height, innerHeight) - inset]];
+        const over = corners.every(([x, y]) => one.contains(document.elementFromPoint(x, y)) || document.elementFromPoint(x, y)?.contains(one));
+        return { inside: top >= 0 && top + (one.tagName === 'IMG' ? 0 : height) <= innerHeight, over, height };
+      });
+      if (!seen.inside || !seen.over) this.report(`${name}: ${selector} is not wholly in the window`);
+      if (selector.endsWith('img') && seen.height < READABLE_PX) this.report(`${name}: the page is ${Math.round(seen.height)} px high`);
+    }
   }
 
   async look(screen, sizes = [...this.others, LAPTOP]) {

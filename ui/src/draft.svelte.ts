@@ -26,8 +26,8 @@ const SETTLED: DocumentState[] = ['deposited', 'unknown', 'paper', 'cancelling',
 
 /** What the host is busy with. */
 export type Doing = 'send' | 'simulate' | 'validate' | 'contest' | 'paper' | 'cancel';
-/** How an attempt ended: done, something to correct, or a problem. */
-export type Ending = 'settled' | 'findings' | 'problem';
+/** How an attempt ended: done, something to correct, a page still to be looked at, or a problem. */
+export type Ending = 'settled' | 'findings' | 'unseen' | 'problem';
 
 /** A row, and the field of type `lines` it belongs to. */
 export interface Line {
@@ -54,6 +54,8 @@ export interface Origin {
   id?: string;
   /** The document this one replaces. */
   replaces?: string | undefined;
+  /** That document is cancelled already; if not, sending this one cancels it. */
+  cancelled?: boolean;
   /** Why it is replaced, for the authority. */
   reason?: string | undefined;
   carried?: Carried;
@@ -70,6 +72,8 @@ export class Draft {
   /** The document's id. One form keeps one id, so that a second click or a retry can never be a second deposit. */
   readonly id: string;
   readonly replaces: string | undefined;
+  /** What it replaces is cancelled already. */
+  readonly replacesCancelled: boolean;
   /** The id of the document that will replace this one, should it have to be replaced. */
   readonly successor = crypto.randomUUID();
 
@@ -84,19 +88,26 @@ export class Draft {
   judged = $state(false);
   /** Which disclosures are open, by the section's id or the row's key. */
   opened = $state<Record<string, boolean>>({});
-  /** The row taken out last, while it can come back. */
-  removed = $state.raw<Removed>();
+  /** The rows taken out, the last one last, while they can come back. */
+  removed = $state.raw<Removed[]>([]);
 
   doing = $state<Doing>();
   stage = $state<DocumentState>('checking');
   problem = $state.raw<Problem>();
   simulation = $state.raw<Simulation>();
+  /** Something of the simulation is ticked to be contested: it cannot be paid at the same time. */
+  contesting = $state(false);
   contested = $state.raw<Contested>();
   outcome = $state.raw<Issued>();
   cancelled = $state.raw<JournalEntry>();
+  /** The page for a signature by hand went to the printer by itself, which it does once. */
+  printed = false;
 
-  /** Brings the page to be signed, made of the values of this stamp, before the physician's eyes; if it fails, nothing is sent. */
-  show: (stamp: string) => Promise<void> = () => Promise.reject(unseen(new Error('no page')));
+  /**
+   * Brings what is to be signed, made of the values of this stamp, before the physician's eyes. Answers whether every page of it has stood there;
+   * if not, or if it fails, nothing is sent.
+   */
+  show: (stamp: string) => Promise<boolean> = () => Promise.reject(unseen(new Error('no page')));
 
   sending = $derived(this.doing !== undefined);
   /** Nothing can be typed now. */
@@ -119,16 +130,19 @@ export class Draft {
   #changed = new SvelteSet<string>();
   #keys = 0;
   #round = 0;
+  /** The core has been given the values under this id, and may still hold them. */
+  #handedOver = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #last: (() => Promise<Ending>) | undefined;
 
   constructor(
     readonly kind: string,
     known: Known,
-    { id, replaces, reason, carried }: Origin = {},
+    { id, replaces, cancelled = false, reason, carried }: Origin = {},
   ) {
     this.id = id ?? crypto.randomUUID();
     this.replaces = replaces;
+    this.replacesCancelled = cancelled;
     this.#reason = reason;
     this.#known = known;
     this.#carried = carried;
@@ -169,7 +183,7 @@ export class Draft {
   }
 
   get touched(): boolean {
-    return this.#changed.size > 0;
+    return this.#changed.size > 0 || this.#carried !== undefined;
   }
 
   /** What another draft may go on with. */
@@ -289,12 +303,23 @@ export class Draft {
     return { field: cell, line: { of: field, row }, name: `${id}-${list.findIndex((one) => one.key === row.key)}-${cell.id}` };
   }
 
-  /** `Code, line 2`. */
+  /** `Line 2, Code`, as the core's messages begin. */
   label(path: string): string | undefined {
     const spot = this.locate(path);
     if (!spot?.line) return spot?.field.label;
     if (!path.includes('.')) return spot.line.of.label;
-    return t('lines.cell', { label: spot.field.label, n: Number(spot.name.split('-').at(-2)) + 1 });
+    return t('lines.named', { label: spot.field.label, n: Number(path.split('.')[1]) + 1 });
+  }
+
+  /** The number of a row, as the core counts them: an empty row between others has none. */
+  number(of: Field, row: Row): number | undefined {
+    const list = this.rows[of.id] ?? [];
+    const full = this.full[of.id] ?? [];
+    const nth = full.findIndex((one) => one.key === row.key);
+    if (nth >= 0) return nth + 1;
+    const at = list.findIndex((one) => one.key === row.key);
+    const last = list.findIndex((one) => one.key === full.at(-1)?.key);
+    return at < last ? undefined : full.length + at - last;
   }
 
   // --- Rows ---------------------------------------------------------------------------------------------------------------
@@ -303,7 +328,6 @@ export class Draft {
   addRow(of: Field): number | undefined {
     const list = this.rows[of.id];
     if (!list || !this.definition || this.locked || (of.max != null && list.length >= of.max)) return undefined;
-    this.removed = undefined;
     return list.push(this.#freshRow(of, this.definition)) - 1;
   }
 
@@ -314,20 +338,23 @@ export class Draft {
     const [row] = list.splice(at, 1);
     if (!row) return;
     if (list.length === 0) list.push(this.#freshRow(of, this.definition));
-    this.removed = this.#isFresh(of, row) ? undefined : { of, at, row };
+    if (!this.#isFresh(of, row)) this.removed = [...this.removed, { of, at, row }];
     this.#changed.add(of.id);
     this.#checkSoon();
   }
 
-  /** The row taken out last comes back where it was. */
-  restoreRow(): void {
-    const { of, at, row } = this.removed ?? {};
+  /** The row taken out last comes back where it was; answers its place, or nothing when there is none or no room. */
+  restoreRow(): number | undefined {
+    const { of, at = 0, row } = this.removed.at(-1) ?? {};
     const list = of && this.rows[of.id];
-    if (!list || !row || this.locked) return;
+    if (!list || !row || this.locked) return undefined;
     if (list.length === 1 && list[0] && this.#isFresh(of, list[0])) list.length = 0;
-    list.splice(at ?? 0, 0, row);
-    this.removed = undefined;
+    if (of.max != null && list.length >= of.max) return undefined;
+    const place = Math.min(at, list.length);
+    list.splice(place, 0, row);
+    this.removed = this.removed.slice(0, -1);
     this.#checkSoon();
+    return place;
   }
 
   /** Empty rows go; the first one stays. */
@@ -381,8 +408,10 @@ export class Draft {
   send(): Promise<Ending> {
     return this.#attempt('send', async () => {
       const { stamp, values } = this;
-      await this.show(stamp);
+      if (!(await this.show(stamp))) return 'unseen';
+      this.#handedOver = true;
       this.#settle(await this.#followed(() => host.issue(this.id, this.kind, values, { replaces: this.replaces, reason: this.#reason })));
+      return 'settled';
     });
   }
 
@@ -390,15 +419,18 @@ export class Draft {
   simulate(): Promise<Ending> {
     return this.#attempt('simulate', async () => {
       this.contested = undefined;
+      this.#handedOver = true;
       this.simulation = await host.simulate(this.kind, this.id, this.values);
+      return 'settled';
     });
   }
 
   /** Shows, signs, and orders the payment of what was simulated. */
   validate(): Promise<Ending> {
     return this.#attempt('validate', async () => {
-      await this.show(this.stamp);
+      if (!(await this.show(this.stamp))) return 'unseen';
       this.#settle(await this.#followed(() => host.validate(this.kind, this.id)));
+      return 'settled';
     });
   }
 
@@ -406,6 +438,8 @@ export class Draft {
   async contest(anomalies: Contest[]): Promise<boolean> {
     const ending = await this.#attempt('contest', async () => {
       this.contested = await host.contest(this.kind, this.id, anomalies);
+      this.contesting = false;
+      return 'settled';
     });
     return ending === 'settled';
   }
@@ -413,25 +447,50 @@ export class Draft {
   /** Gives the simulation up: the form may be typed into again. */
   change(): void {
     if (this.sending || this.outcome) return;
+    this.#giveUp();
+    this.problem = undefined;
+  }
+
+  #giveUp(): void {
     this.simulation = undefined;
     this.contested = undefined;
-    this.problem = undefined;
+    this.contesting = false;
   }
 
   /** The same page for a signature by hand. */
   paper(): Promise<Ending> {
     return this.#attempt('paper', async () => {
+      this.#handedOver = true;
       this.#settle(await host.paper(this.id, this.kind, this.values));
+      return 'settled';
     });
   }
 
   /** Cancels what was deposited; answers whether it is. `replacedBy` is the id the replacing document will have. */
   async cancel(reason: string, replacedBy?: string): Promise<boolean> {
     const ending = await this.#attempt('cancel', async () => {
-      this.cancelled = await host.cancel(this.id, reason, replacedBy);
+      try {
+        this.cancelled = await host.cancel(this.id, reason, replacedBy);
+      } catch (error) {
+        this.cancelled = await this.#lookedUp();
+        if (!this.cancelled) throw error;
+      }
       if (this.outcome) this.outcome = { ...this.outcome, state: this.cancelled.state };
+      return 'settled';
     });
     return ending === 'settled';
+  }
+
+  /** What a cancellation without an answer came to, asked of the core; its journal line if it is done after all. */
+  async #lookedUp(): Promise<JournalEntry | undefined> {
+    try {
+      const found = await host.document(this.id);
+      if (found && this.outcome) this.outcome = { ...this.outcome, state: found.state };
+      return found?.state === 'cancelled' ? (await host.journal()).find((entry) => entry.id === this.id) : undefined;
+    } catch (error) {
+      this.#ignore(error);
+      return undefined;
+    }
   }
 
   /** Does again what ended with a problem. */
@@ -442,11 +501,11 @@ export class Draft {
   /** Nothing of the patient stays behind, here or in the core. */
   async forget(): Promise<void> {
     clearTimeout(this.#timer);
-    if (!this.outcome && !this.simulation) return;
+    if (!this.#handedOver) return;
     await host.forget(this.id).catch((error: unknown) => this.#ignore(error));
   }
 
-  async #attempt(doing: Doing, what: () => Promise<void>): Promise<Ending> {
+  async #attempt(doing: Doing, what: () => Promise<Ending>): Promise<Ending> {
     const onOutcome = doing === 'cancel';
     if (this.sending || (this.outcome && !onOutcome)) return 'settled';
     const typing = doing === 'send' || doing === 'simulate' || doing === 'paper';
@@ -456,14 +515,13 @@ export class Draft {
     this.stage = 'checking';
     try {
       if (typing) {
-        this.simulation = undefined;
+        this.#giveUp();
         this.tried = true;
         for (const field of this.#lists()) this.pruneRows(field);
         await this.check();
         if (this.errors.length > 0) return 'findings';
       }
-      await what();
-      return 'settled';
+      return await what();
     } catch (error) {
       this.#keep(error);
       return this.errors.length > 0 && this.problem === undefined ? 'findings' : 'problem';

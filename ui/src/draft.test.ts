@@ -60,7 +60,7 @@ afterEach(() => vi.unstubAllGlobals());
 async function open(): Promise<Draft> {
   const draft = await opened();
   draft.set(definition.sections[0]!.fields[0]!, 'Muller');
-  draft.show = () => Promise.resolve();
+  draft.show = () => Promise.resolve(true);
   return draft;
 }
 async function opened(origin?: Origin): Promise<Draft> {
@@ -97,7 +97,7 @@ it('nothing is sent before the page of these very values was shown', async () =>
   let release = () => {};
   draft.show = (stamp) => {
     shown.push(stamp);
-    return new Promise((resolve) => (release = resolve));
+    return new Promise((resolve) => (release = () => resolve(true)));
   };
   const sending = draft.send();
   await vi.waitFor(() => expect(shown).toHaveLength(1));
@@ -108,6 +108,16 @@ it('nothing is sent before the page of these very values was shown', async () =>
   expect(JSON.stringify(posted[0]?.values)).toBe(shown[0]);
 });
 
+it('a page nobody has looked at yet is no problem, and nothing is sent', async () => {
+  answers['POST /v1/documents'] = () => settled('deposited');
+  const draft = await open();
+  draft.show = () => Promise.resolve(false);
+  expect(await draft.send()).toBe('unseen');
+  expect([posted, draft.problem, draft.locked]).toEqual([[], undefined, false]);
+  draft.show = () => Promise.resolve(true);
+  expect(await draft.send()).toBe('settled');
+});
+
 it('a page that cannot be shown is a problem, and nothing is sent', async () => {
   answers['POST /v1/documents'] = () => settled('deposited');
   const draft = await open();
@@ -116,7 +126,7 @@ it('a page that cannot be shown is a problem, and nothing is sent', async () => 
   expect(draft.problem?.code).toBe('window-page-unseen');
   expect(posted).toEqual([]);
   expect(draft.typed['name']).toBe('Muller');
-  draft.show = () => Promise.resolve();
+  draft.show = () => Promise.resolve(true);
   expect(await draft.send()).toBe('settled');
 });
 
@@ -213,7 +223,7 @@ async function bill(): Promise<Draft> {
   answers['POST /v1/forms/bill/check'] = () => ({ json: fine });
   const draft = new Draft('bill', { physician: anne });
   await draft.load();
-  draft.show = () => Promise.resolve();
+  draft.show = () => Promise.resolve(true);
   return draft;
 }
 const lineAt = (draft: Draft, at: number) => ({ of: lines, row: draft.rows['lines']![at]! });
@@ -251,6 +261,29 @@ it('a row taken out comes back where it was; the last one leaves an empty one be
   expect(draft.rows['lines']!.map((row) => row.typed['act'])).toEqual(['C1']);
 });
 
+it('rows come back in the order they went, and never more than there is room for', async () => {
+  const draft = await bill();
+  for (const [at, code] of ['C1', 'V1', 'N1'].entries()) {
+    if (at > 0) draft.addRow(lines);
+    draft.set(act, code, lineAt(draft, at));
+  }
+  for (let at = 0; at < 3; at++) draft.removeRow(lines, 0);
+  expect([draft.restoreRow(), draft.restoreRow()]).toEqual([0, 0]);
+  expect(draft.rows['lines']!.map((row) => row.typed['act'])).toEqual(['V1', 'N1']);
+  draft.addRow(lines);
+  expect([draft.restoreRow(), draft.removed.length]).toEqual([undefined, 1]);
+});
+
+it('rows are numbered as the core numbers them', async () => {
+  const draft = await bill();
+  draft.addRow(lines);
+  draft.addRow(lines);
+  const numbers = () => draft.rows['lines']!.map((row) => draft.number(lines, row));
+  expect(numbers()).toEqual([1, 2, 3]);
+  draft.set(act, 'C1', lineAt(draft, 1));
+  expect(numbers()).toEqual([undefined, 1, 2]);
+});
+
 it('what the core says of a row is found at the row on the screen, over empty ones', async () => {
   const draft = await bill();
   draft.addRow(lines);
@@ -272,7 +305,7 @@ it('what the core says of a row is found at the row on the screen, over empty on
   expect(draft.facts(act, row)).toEqual(['An act']);
   expect(draft.filled(amount, row)).toBe('52,40\u00a0€');
   expect(draft.locate('lines.0.act')?.name).toBe('lines-1-act');
-  expect(draft.label('lines.0.act')).toBe('Code, ligne 2');
+  expect(draft.label('lines.0.act')).toBe('Ligne 1, Code');
   expect(draft.label('lines')).toBe('Acts');
   expect(draft.locate('lines')?.name).toBe('lines-0-act');
   expect(draft.label('name')).toBe('Name');
@@ -337,6 +370,19 @@ it('a simulation freezes the form until it is given up', async () => {
   expect([draft.locked, draft.typed['name']]).toEqual([false, 'Other']);
 });
 
+it('what was ever handed over is forgotten by the core too', async () => {
+  answers['POST /v1/any/simulations'] = () => ({ status: 201, json: simulated });
+  const forgotten = () => called.filter((call) => call.startsWith('DELETE')).length;
+  const untold = await open();
+  await untold.forget();
+  expect(forgotten()).toBe(0);
+  const draft = await open();
+  await draft.simulate();
+  draft.change();
+  await draft.forget();
+  expect(forgotten()).toBe(1);
+});
+
 it('nothing is simulated while there is something to correct', async () => {
   answers['POST /v1/forms/any/check'] = () => ({ json: missing });
   const draft = await open();
@@ -352,7 +398,7 @@ it('the page is shown before the order is signed and given, once', async () => {
   draft.show = () => Promise.reject(unseen(new Error('no page')));
   expect(await draft.validate()).toBe('problem');
   expect(called.filter((call) => call.endsWith('/validation'))).toEqual([]);
-  draft.show = () => Promise.resolve();
+  draft.show = () => Promise.resolve(true);
   await Promise.all([draft.validate(), draft.validate()]);
   expect(await draft.validate()).toBe('settled');
   expect(called.filter((call) => call.endsWith('/validation'))).toEqual([`POST /v1/any/simulations/${draft.id}/validation`]);
@@ -376,8 +422,9 @@ it('a contestation is told', async () => {
   answers['POST /v1/any/simulations/*/contestation'] = () => ({ json: { id: 'x', state: 'contested', reference: 'R-2' } });
   const draft = await open();
   await draft.simulate();
+  draft.contesting = true;
   expect(await draft.contest([{ id: 'A-1', code: '1' }])).toBe(true);
-  expect(draft.contested?.reference).toBe('R-2');
+  expect([draft.contested?.reference, draft.contesting]).toEqual(['R-2', false]);
 });
 
 // --- Paper, cancelling, and what another draft goes on with -----------------------------------------------------------------
@@ -402,6 +449,20 @@ it('is cancelled, and a cancellation that failed says why', async () => {
   expect([draft.cancelled?.id, draft.outcome?.state, draft.problem]).toEqual([draft.id, 'cancelled', undefined]);
 });
 
+it('a cancellation whose answer was lost takes over what the core knows', async () => {
+  answers['POST /v1/documents'] = () => settled('deposited');
+  const draft = await open();
+  await draft.send();
+  answers['POST /v1/documents/*/cancellation'] = () => ({ status: 504, json: { title: 'Lost', code: 'cancellation-outcome-unknown', status: 504, fault: 'network' } });
+  answers['GET /v1/documents/*'] = () => ({ json: { id: draft.id, kind: 'any', state: 'cancelling', volets: [] } });
+  expect(await draft.cancel('wrong day')).toBe(false);
+  expect([draft.outcome?.state, draft.problem?.code]).toEqual(['cancelling', 'cancellation-outcome-unknown']);
+  answers['GET /v1/documents/*'] = () => ({ json: { id: draft.id, kind: 'any', state: 'cancelled', volets: [] } });
+  answers['GET /v1/journal'] = () => ({ json: { entries: [{ id: draft.id, state: 'cancelled' }] } });
+  expect(await draft.cancel('wrong day')).toBe(true);
+  expect([draft.outcome?.state, draft.cancelled?.id, draft.problem]).toEqual(['cancelled', draft.id, undefined]);
+});
+
 it('a replacement has the same values, its own id, and names what it replaces', async () => {
   answers['POST /v1/documents'] = () => settled('deposited');
   const draft = await open();
@@ -411,7 +472,7 @@ it('a replacement has the same values, its own id, and names what it replaces', 
   expect(next.id).toBe(draft.successor);
   next.adopt({ physician: luc });
   expect(next.typed['code']).toBe('90000199');
-  next.show = () => Promise.resolve();
+  next.show = () => Promise.resolve(true);
   await next.send();
   expect(posted).toEqual([{ id: next.id, kind: 'any', values: draft.values, replaces: draft.id }]);
 });

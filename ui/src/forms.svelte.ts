@@ -11,15 +11,15 @@ class Forms {
   list = $state.raw<FormSummary[]>([]);
   problem = $state.raw<Problem>();
   drafts = $state<Record<string, Draft>>({});
-  /** Drafts that stepped aside for a replacement of the same kind; they come back with the next `renew`. */
-  #waiting: Record<string, Draft[]> = {};
+  /** Drafts that somebody was typing into when another took their place; each waits until it is resumed. */
+  aside = $state<Record<string, Draft[]>>({});
 
   /** (Re)reads the list and the open definitions in the current language. */
   async load(): Promise<void> {
     try {
-      this.list = await host.forms();
+      this.list = byKey(await host.forms());
       this.problem = undefined;
-      await Promise.all(Object.values(this.drafts).map((draft) => draft.load()));
+      await Promise.all([...Object.values(this.drafts), ...Object.values(this.aside).flat()].map((draft) => draft.load()));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.problem = error.problem;
@@ -39,41 +39,48 @@ class Forms {
     if (!this.drafts[kind]) await this.#put(kind);
   }
 
-  /** Forgets the draft and everything typed into it; one that waited comes back, or a new one starts. */
+  /** Forgets the draft and everything typed into it, and starts a new one. */
   async renew(kind: string): Promise<void> {
     void this.drafts[kind]?.forget();
-    delete this.drafts[kind];
-    const waiting = this.#waiting[kind]?.pop();
-    if (waiting) {
-      this.drafts[kind] = waiting;
-      waiting.adopt(this.known);
-      await waiting.load();
-    } else {
-      await this.open(kind);
-    }
+    await this.#put(kind);
+  }
+
+  /** The draft put aside last comes back; one that is being typed into waits in its place. */
+  async resume(kind: string): Promise<void> {
+    const waiting = this.aside[kind] ?? [];
+    const next = waiting.at(-1);
+    if (!next) return;
+    this.aside[kind] = waiting.slice(0, -1);
+    this.#stepAside(kind);
+    this.drafts[kind] = next;
+    next.adopt(this.known);
+    if (!next.definition) await next.load();
   }
 
   /** Cancels what was sent and opens the same values again, to be sent in its place. */
   async correct(draft: Draft, reason: string): Promise<boolean> {
     if (!draft.cancelled && !(await draft.cancel(reason, draft.successor))) return false;
-    await this.#succeed(draft, draft.kind, { id: draft.successor, replaces: draft.id });
+    await this.#succeed(draft, draft.kind, { id: draft.successor, replaces: draft.id, cancelled: draft.cancelled?.state === 'cancelled' });
     return true;
   }
 
   /** From the journal, where nothing of the patient is left: an empty form that replaces an older document. */
   async replaceEmpty(kind: string, id: string, reason?: string): Promise<void> {
     this.#stepAside(kind);
-    await this.#put(kind, { replaces: id, reason });
+    const put = this.#put(kind, { replaces: id, reason });
     place.go(`new/${kind}`);
+    await put;
   }
 
-  /** The same values as another kind of document: a simulation that will not be paid becomes a bill. */
+  /** The same values as another kind of document: a simulation that will not be paid becomes a bill. An untouched form has nothing to go on with. */
   async turn(draft: Draft, kind = draft.simulation?.turns_into ?? draft.definition?.turns_into): Promise<void> {
-    if (!kind) return;
-    delete this.drafts[draft.kind];
+    if (!kind || !draft.touched || this.drafts[draft.kind] !== draft) return;
     this.#stepAside(kind);
-    await this.#succeed(draft, kind);
+    const succeeded = this.#succeed(draft, kind);
+    // Gone there before the old form is dropped: nobody sees an empty one in between.
     place.go(`new/${kind}`);
+    delete this.drafts[draft.kind];
+    await succeeded;
   }
 
   /** The same values once more, as a document of its own. */
@@ -89,7 +96,7 @@ class Forms {
 
   #stepAside(kind: string): void {
     const present = this.drafts[kind];
-    if (present?.touched && !present.outcome) (this.#waiting[kind] ??= []).push(present);
+    if (present?.touched && !present.outcome) this.aside[kind] = [...(this.aside[kind] ?? []), present];
     else void present?.forget();
     delete this.drafts[kind];
   }
@@ -99,6 +106,12 @@ class Forms {
     this.drafts[kind] = draft;
     await draft.load();
   }
+}
+
+/** F2 before F10, before what has no key. */
+function byKey(list: FormSummary[]): FormSummary[] {
+  const nth = ({ shortcut }: FormSummary) => Number(/^F(\d+)$/.exec(shortcut)?.[1] ?? Infinity);
+  return [...list].sort((a, b) => (nth(a) === nth(b) ? 0 : nth(a) - nth(b)));
 }
 
 export const forms = new Forms();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { Definition, Field } from './api';
+import type { Definition, Field, FormSummary } from './api';
 import { Draft } from './draft.svelte';
 import { forms } from './forms.svelte';
 
@@ -27,6 +27,7 @@ const definitions: Record<string, Definition> = {
 };
 let called: { method: string; path: string; body: Record<string, unknown> }[];
 let refuse: string | undefined;
+let listed: FormSummary[] = [];
 
 beforeEach(() => {
   called = [];
@@ -39,14 +40,17 @@ beforeEach(() => {
     const answer = (status: number, json: unknown) => Promise.resolve(new Response(status === 204 ? null : JSON.stringify(json), { status }));
     if (refuse && path.endsWith(refuse)) return answer(503, { title: 'No', code: 'away', status: 503, fault: 'authority' });
     if (init.method === 'DELETE') return answer(204, {});
+    if (init.method === 'GET' && path.startsWith('/v1/documents/')) return answer(404, { title: 'No', code: 'document-unknown', status: 404, fault: 'you' });
     if (path.endsWith('/check')) return answer(200, { findings: [], facts: [], filled: {}, totals: [] });
     if (path.endsWith('/cancellation')) return answer(200, { id: path.split('/')[3], state: 'cancelled' });
     if (path === '/v1/documents') return answer(201, { id: body['id'], kind: body['kind'], state: 'deposited', volets: [] });
+    if (path === '/v1/forms') return answer(200, { forms: listed });
     return answer(200, definitions[path.split('/')[3] ?? '']);
   });
 });
 afterEach(() => {
   forms.drafts = {};
+  forms.aside = {};
   vi.unstubAllGlobals();
 });
 
@@ -54,7 +58,7 @@ async function open(kind: string): Promise<Draft> {
   await forms.open(kind);
   const draft = forms.drafts[kind];
   if (!draft) throw new Error('not open');
-  draft.show = () => Promise.resolve();
+  draft.show = () => Promise.resolve(true);
   return draft;
 }
 const sent = (end: string) => called.filter(({ method, path }) => method === 'POST' && path.endsWith(end));
@@ -70,7 +74,7 @@ it('corrects in one action: cancelled for the new id, then open again with the s
   expect(await forms.correct(draft, 'wrong street')).toBe(true);
   const next = forms.drafts['bill']!;
   expect(sent('/cancellation')[0]?.body).toEqual({ reason: 'wrong street', replaced_by: next.id });
-  expect([next.replaces, next.outcome, next.values]).toEqual([draft.id, undefined, { name: 'Weis' }]);
+  expect([next.replaces, next.replacesCancelled, next.outcome, next.values]).toEqual([draft.id, true, undefined, { name: 'Weis' }]);
 });
 
 it('a correction whose cancellation failed leaves everything, and is tried again for the same id', async () => {
@@ -84,7 +88,7 @@ it('a correction whose cancellation failed leaves everything, and is tried again
   expect(new Set(sent('/cancellation').map(({ body }) => body['replaced_by'])).size).toBe(1);
 });
 
-it('turns one kind into another; a form of that kind somebody was typing into waits and comes back', async () => {
+it('turns one kind into another; a form somebody was typing into waits until it is resumed', async () => {
   const bill = await open('bill');
   bill.set(field('name'), 'Muller');
   const asked = await open('asked');
@@ -93,17 +97,55 @@ it('turns one kind into another; a form of that kind somebody was typing into wa
   await forms.turn(asked);
   const turned = forms.drafts['bill']!;
   expect(turned.values).toEqual({ name: 'Weis' });
-  expect([location.hash, forms.drafts['asked']]).toEqual(['#/new/bill', undefined]);
+  expect([location.hash, forms.drafts['asked'], forms.aside['bill']]).toEqual(['#/new/bill', undefined, [bill]]);
   await forms.renew('bill');
+  expect(forms.drafts['bill']!.values).toEqual({});
+  await forms.resume('bill');
   expect(forms.drafts['bill']).toBe(bill);
-  expect(bill.values).toEqual({ name: 'Muller' });
-  await forms.renew('bill');
-  expect(forms.drafts['bill']?.touched).toBe(false);
+  expect([bill.values, forms.aside['bill']]).toEqual([{ name: 'Muller' }, []]);
+});
+
+it('whoever resumes one form puts the other aside', async () => {
+  const older = await open('bill');
+  older.set(field('name'), 'Muller');
+  await forms.replaceEmpty('bill', 'x');
+  const newer = forms.drafts['bill']!;
+  newer.set(field('name'), 'Weis');
+  await forms.resume('bill');
+  expect([forms.drafts['bill'], forms.aside['bill']]).toEqual([older, [newer]]);
+});
+
+it('an untouched form is not turned into another, and nothing steps aside for it', async () => {
+  const bill = await open('bill');
+  bill.set(field('name'), 'Muller');
+  const asked = await open('asked');
+  await forms.turn(asked);
+  expect([forms.drafts['bill'], forms.drafts['asked'], forms.aside['bill']]).toEqual([bill, asked, undefined]);
+});
+
+it('is already there before the first answer comes', async () => {
+  const asked = await open('asked');
+  asked.set(field('name'), 'Weis');
+  const turning = [forms.turn(asked), forms.turn(asked)];
+  expect([location.hash, forms.drafts['asked'], forms.drafts['bill']?.touched]).toEqual(['#/new/bill', undefined, true]);
+  await Promise.all(turning);
+  expect(forms.drafts['bill']!.values).toEqual({ name: 'Weis' });
+  const replacing = forms.replaceEmpty('bill', 'older');
+  expect(forms.drafts['bill']?.replaces).toBe('older');
+  await replacing;
+});
+
+it('forms stand in the order of their keys', async () => {
+  const summary = (shortcut: string) => ({ kind: shortcut, shortcut, title: '', short_title: '', description: '', workflow: 'deposit' as const });
+  listed = ['F10', '', 'F3', 'F2'].map(summary);
+  await forms.load();
+  expect(forms.list.map((one) => one.shortcut)).toEqual(['F2', 'F3', 'F10', '']);
 });
 
 it('from the journal an empty form replaces an older document', async () => {
   await forms.replaceEmpty('bill', 'older', 'wrong name');
   const draft = await open('bill');
+  expect(draft.replacesCancelled).toBe(false);
   draft.set(field('name'), 'Weis');
   await draft.send();
   expect(sent('/v1/documents')[0]?.body).toEqual({ id: draft.id, kind: 'bill', values: { name: 'Weis' }, replaces: 'older', reason: 'wrong name' });

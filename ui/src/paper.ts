@@ -5,8 +5,20 @@ const SAVED_AFTER_MS = 60_000;
 
 type Pages = (page: number) => Promise<PageImage>;
 
-/** Prints whole pages, A4, nothing else of the window. The pages leave the window again when the dialog closes. */
+let underWay = false;
+
+/** Prints whole pages, A4, nothing else of the window. The pages leave the window again when the dialog closes. One print at a time: more are not begun. */
 export async function print(volets: Pages[]): Promise<void> {
+  if (underWay) return;
+  underWay = true;
+  try {
+    await printPages(volets);
+  } finally {
+    underWay = false;
+  }
+}
+
+async function printPages(volets: Pages[]): Promise<void> {
   const paper = document.getElementById('sheets');
   if (!paper) return;
   const images: Blob[] = [];
@@ -26,8 +38,10 @@ export async function print(volets: Pages[]): Promise<void> {
   await Promise.all(sheets.map((sheet) => sheet.decode()));
 
   const clear = () => {
-    for (const sheet of sheets) URL.revokeObjectURL(sheet.src);
-    paper.replaceChildren();
+    for (const sheet of sheets) {
+      URL.revokeObjectURL(sheet.src);
+      sheet.remove();
+    }
   };
   window.addEventListener('afterprint', clear, { once: true });
   window.print();

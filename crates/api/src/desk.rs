@@ -20,12 +20,17 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(print))
 }
 
-/// The logged-in physician's own data; what was never typed is filled from the session.
+/// The logged-in physician's own data; what was never typed is filled from the session. Without a login, the profile kept on this
+/// machine when there is exactly one, since a form on paper needs no login.
 #[utoipa::path(get, path = "/econnector/v1/profile", tag = "profile", responses(
-    (status = 200, description = "The profile", body = Profile),
-    (status = 401, description = "Nobody is logged in", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "The profile of the physician logged in; without a login, the only one kept here", body = Profile),
+    (status = 401, description = "Nobody is logged in, and there is no profile here or more than one; or the token is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "This door has no profiles", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json")))]
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
 async fn profile(State(shared): State<Shared>, Language(lang): Language, AtDesk(caller): AtDesk) -> Result<axum::Json<Profile>, Fail> {
     shared.connector.profile(&caller).await.map(axum::Json).or_fail(lang)
 }
@@ -34,12 +39,16 @@ async fn profile(State(shared): State<Shared>, Language(lang): Language, AtDesk(
 #[utoipa::path(put, path = "/econnector/v1/profile", tag = "profile", request_body = Profile, responses(
     (status = 200, description = "Kept", body = Profile),
     (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "This door has no profiles", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "Something in it cannot be kept; the findings say what", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json")))]
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
 async fn keep_profile(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -57,6 +66,7 @@ async fn keep_profile(
 /// The printers of this machine; none where it has no printing that this program can drive.
 #[utoipa::path(get, path = "/econnector/v1/printers", tag = "printing", responses(
     (status = 200, description = "The printers", body = PrintersView),
+    (status = 401, description = "The token cannot be read", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "This door prints nothing", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "The system does not say", body = Problem, content_type = "application/problem+json")))]
 async fn printers(State(shared): State<Shared>, Language(lang): Language, _desk: AtDesk) -> Result<axum::Json<PrintersView>, Fail> {
@@ -64,18 +74,22 @@ async fn printers(State(shared): State<Shared>, Language(lang): Language, _desk:
     Ok(axum::Json(PrintersView { printers }))
 }
 
-/// Hands volets to a printer through a pipe; no file is written.
+/// Hands volets to a printer through a pipe; no file is written. When the printer takes some and then no more, the answer names what it
+/// took and, as `problem`, why no more.
 #[utoipa::path(post, path = "/econnector/v1/documents/{id}/print", tag = "printing", params(("id" = Uuid, Path, description = "The caller's id")),
     request_body = PrintBody, responses(
-    (status = 202, description = "The printer took it", body = PrintView),
+    (status = 202, description = "The printer took it, or at least the first volet of it", body = PrintView),
     (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No longer in memory, no such volet or printer, or this door prints nothing", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No longer in memory, cancelled, no such volet or printer, or this door prints nothing", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "No printer was chosen and the system has no default", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The printer did not take it, or this system has no printing", body = Problem, content_type = "application/problem+json")))]
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The printer did not take it, this system has no printing, or this installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
 async fn print(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -93,6 +107,7 @@ async fn print(
         printer: printed.printer,
         job: printed.jobs.first().cloned().unwrap_or_default(),
         jobs: printed.jobs,
+        problem: printed.problem.map(|error| Problem::explain(&error, lang)),
     };
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::Shared;
 use crate::dto::{CancellationBody, DocumentView, EntryView, IssueBody, PaperBody, ProgressView};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who};
+use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who, new_id};
 use crate::routes::{PDF, SVG, page, titles};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -31,11 +31,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
     (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not for this physician, or no right to sign", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The id stands for another document", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such form, or no such document to replace", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The id stands for another document, or what is to be replaced was replaced already", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The values have errors and nothing was sent, or mySecu refused the content", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The values have errors, the form is not deposited, the other document cannot be replaced by this one, or mySecu refused", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "An authority failed or refused", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
@@ -47,7 +47,7 @@ async fn issue(
     Json(body): Json<IssueBody>,
 ) -> Result<(StatusCode, axum::Json<DocumentView>), Fail> {
     let issue = Issue {
-        id: body.id,
+        id: new_id(body.id).or_fail(lang)?,
         kind: body.kind,
         values: body.values,
         replaces: body.replaces,
@@ -93,6 +93,7 @@ async fn document(
     (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Another physician's", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
     (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
@@ -121,7 +122,7 @@ struct PageQuery {
     (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
     (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No longer in memory", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No longer in memory, or no longer handed out: cancelled, or a receipt of what may not have been paid", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
@@ -146,10 +147,11 @@ async fn volet(
     Ok(page(SVG, svg, pages))
 }
 
-/// Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once.
+/// Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. A document
+/// whose deposit had no answer, and which the authority says it never received, is `failed` afterwards.
 #[utoipa::path(post, path = "/econnector/v1/documents/{id}/cancellation", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")),
     request_body = CancellationBody, responses(
-    (status = 200, description = "Cancelled, now or before", body = EntryView),
+    (status = 200, description = "Cancelled, now or before; or `failed`: it never arrived", body = EntryView),
     (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
     (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not for this physician", body = Problem, content_type = "application/problem+json"),
@@ -157,7 +159,7 @@ async fn volet(
     (status = 409, description = "Not deposited, or replaced by another document", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The reason is empty or too long, or the authority refused", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The reason cannot be sent, what is to take the place cannot, the form has no cancellation, or the authority refused", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "An authority failed", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
@@ -172,7 +174,7 @@ async fn cancel(
     let cancel = Cancel {
         id,
         reason: body.reason,
-        replaced_by: body.replaced_by,
+        replaced_by: body.replaced_by.map(new_id).transpose().or_fail(lang)?,
     };
     let line = shared.connector.cancel(caller, cancel).await.or_fail(lang)?;
     Ok(axum::Json(line.into()))
@@ -185,7 +187,7 @@ async fn cancel(
     (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Not for this physician", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "This id was deposited, or may have been", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "This id was deposited, or may have been, or stands for another document", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The values have errors, or the form is not meant for paper", body = Problem, content_type = "application/problem+json"),
@@ -200,7 +202,7 @@ async fn paper(
     Json(body): Json<PaperBody>,
 ) -> Result<(StatusCode, axum::Json<DocumentView>), Fail> {
     let paper = Paper {
-        id: body.id,
+        id: new_id(body.id).or_fail(lang)?,
         kind: body.kind,
         values: body.values,
     };

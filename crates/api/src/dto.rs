@@ -80,8 +80,11 @@ pub(crate) struct PrintView {
     pub(crate) printer: String,
     /// The system's name of the first job.
     pub(crate) job: String,
-    /// Every job, one for each volet.
+    /// Every job, one for each volet in the order asked for; fewer when a later one was not taken.
     pub(crate) jobs: Vec<String>,
+    /// Why a later volet was not taken; the jobs named come out all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<Problem>,
 }
 
 /// The printers there are.
@@ -300,7 +303,7 @@ pub(crate) struct EntryView {
     pub(crate) cancellation_correlation_id: Option<String>,
     /// Whether a cancellation can be asked for now.
     pub(crate) cancellable: bool,
-    /// Whether its pages are still in memory.
+    /// Whether its pages are still in memory, and the caller may see them.
     pub(crate) has_pages: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem_code: Option<String>,

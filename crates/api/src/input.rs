@@ -9,6 +9,7 @@ use econnector_base::Secret;
 use econnector_connector::{Caller, RequestError};
 use econnector_forms::Lang;
 use serde::de::DeserializeOwned;
+use uuid::{Uuid, Variant, Version};
 
 use crate::fail::Fail;
 use crate::{Door, Shared};
@@ -116,6 +117,16 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InQuery
             .await
             .map(|Query(value)| Self(value))
             .map_err(|_| Fail::new(RequestError::Parameter, lang))
+    }
+}
+
+/// The id of a new document. Made at random it says nothing and meets no other; whatever else it was made of might say something of a
+/// patient, and it goes into journals and to the authority.
+pub(crate) fn new_id(id: Uuid) -> Result<Uuid, RequestError> {
+    if id.get_version() == Some(Version::Random) && id.get_variant() == Variant::RFC4122 {
+        Ok(id)
+    } else {
+        Err(RequestError::Id)
     }
 }
 

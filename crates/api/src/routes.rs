@@ -162,12 +162,16 @@ struct PreviewQuery {
     (status = 200, description = "The page", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
         headers(("X-Page-Count" = usize, description = "Number of pages"))),
     (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No token", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such form, volet or page", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A character cannot be printed", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json")))]
+    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
+    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
+    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
 async fn preview(
     State(shared): State<Shared>,
     Language(lang): Language,

@@ -9,7 +9,7 @@ use crate::Shared;
 use crate::documents::settled;
 use crate::dto::{ContestationBody, ContestationView, DocumentView, SimulateBody, SimulationView, ValidationBody};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{InPath, Json, Language, Who};
+use crate::input::{InPath, Json, Language, Who, new_id};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -28,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     (status = 409, description = "This id was paid, or may have been, or stands for another document", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The values have errors, or the authority refused the content", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The values have errors, the form is not simulated, or the authority refused the content", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "An authority failed", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
@@ -40,7 +40,7 @@ async fn simulate(
     Json(body): Json<SimulateBody>,
 ) -> Result<(StatusCode, axum::Json<SimulationView>), Fail> {
     let simulate = Simulate {
-        id: body.id,
+        id: new_id(body.id).or_fail(lang)?,
         kind: body.kind,
         values: body.values,
     };
@@ -60,11 +60,11 @@ async fn simulate(
     (status = 409, description = "The simulation was contested", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Not every line was accepted, or the authority refused", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Not every line was accepted, the values have errors by now, or the authority refused", body = Problem, content_type = "application/problem+json"),
     (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
     (status = 502, description = "An authority failed", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "An authority cannot be reached, or the outcome of the order is not known", body = Problem, content_type = "application/problem+json")))]
+    (status = 504, description = "An authority cannot be reached, the outcome of the order is not known, or that of a contestation", body = Problem, content_type = "application/problem+json")))]
 async fn validate(
     State(shared): State<Shared>,
     Language(lang): Language,

@@ -303,3 +303,71 @@ async fn a_form_that_was_left_out_is_named_and_stops_nothing() {
     assert_eq!(usable, StatusCode::OK);
     assert!(all["forms"].as_array().is_some_and(|forms| forms.len() >= 3));
 }
+
+#[tokio::test]
+async fn a_new_document_has_a_random_id_of_its_own() {
+    let desk = router(Door::Desktop).await;
+    for id in [
+        "00000000-0000-0000-0000-000000000000",
+        "6f1d6a4e-9d1f-1a2e-8f57-1c2f3a4b5c6d",
+        "6f1d6a4e-9d1f-7a2e-8f57-1c2f3a4b5c6d",
+        "6f1d6a4e-9d1f-4a2e-cf57-1c2f3a4b5c6d",
+        "19881230-4808-3000-0000-000000000000",
+    ] {
+        for (path, body) in [
+            ("/v1/documents".to_owned(), json!({ "id": id, "kind": "ecit", "values": {} })),
+            ("/v1/paper".to_owned(), json!({ "id": id, "kind": "ecit", "values": {} })),
+            ("/v1/pid/simulations".to_owned(), json!({ "id": id, "values": {} })),
+            (
+                format!("/v1/documents/{ID}/cancellation"),
+                json!({ "reason": "Erreur", "replaced_by": id }),
+            ),
+        ] {
+            let (status, problem) = call(&desk, Method::POST, &path, Some(body)).await;
+            assert_eq!(
+                (status, problem["code"].as_str()),
+                (StatusCode::BAD_REQUEST, Some("id-not-v4")),
+                "{path} {id}"
+            );
+            assert!(!problem.to_string().contains(id), "{problem}");
+        }
+    }
+}
+
+/// What a caller cannot rule out, by what a route takes: each status has its description.
+#[test]
+fn the_description_lists_the_statuses_that_can_occur() {
+    let document = serde_json::to_value(econnector_api::openapi()).unwrap();
+    // Whoever calls these is not asked who they are.
+    let for_anybody = |path: &str| path.contains("/status") || path.contains("/session") || path.contains("/forms");
+    let mut seen = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let mut wanted = vec![];
+            if operation.get("requestBody").is_some() {
+                wanted.extend(["400", "413", "415"]);
+            }
+            if path.contains("{id}") {
+                wanted.extend(["400", "404"]);
+            }
+            if path.contains("{kind}") {
+                wanted.push("404");
+            }
+            if path.ends_with("/preview") || !for_anybody(path) && !path.ends_with("/printers") {
+                wanted.extend(["401", "403", "500", "502", "503", "504"]);
+            }
+            if path.ends_with("/printers") || path.ends_with("/profile") || path.ends_with("/session") {
+                wanted.push("404");
+            }
+            for status in wanted {
+                let described = &operation["responses"][status]["description"];
+                assert!(
+                    described.as_str().is_some_and(|words| !words.is_empty()),
+                    "{method} {path}: {status}"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}

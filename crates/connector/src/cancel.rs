@@ -4,21 +4,23 @@
 use std::sync::Arc;
 
 use econnector_base::{Explain as _, Fault, Patient};
-use econnector_forms::Cancellation;
+use econnector_forms::{Cancellation, Severity, check_reason};
 use econnector_identity::Principal;
 use econnector_journal::{Entry, Settlement, State};
 use uuid::Uuid;
 
 use crate::error::Sent;
+use crate::issue::may_be_sent;
 use crate::run::{Run, Stopwatch, confirmed, own_space};
-use crate::{Caller, Connector, Error, Issue, JournalLine};
+use crate::{Caller, Connector, Error, Issue, JournalLine, ReceiptAnomaly};
 
-/// Longest reason, in characters.
-const LONGEST_REASON: usize = 200;
 /// The reason of a replacement for which none was given; read by the authority.
 const REPLACED: &str = "Remplacement du document";
 /// The authority's code for a document that is cancelled already: what was asked for is done. Our reading, docs/decisions/0008-one-valid-document.md.
 const ALREADY_CANCELLED: &str = "DEJA_ANNULE";
+
+/// The authority's code for a document that it never had. Our reading, as above.
+const NEVER_ARRIVED: &str = "INCONNU";
 
 /// A document to cancel.
 pub struct Cancel {
@@ -37,11 +39,12 @@ pub(crate) struct Replacement {
 }
 
 impl Connector {
-    /// Cancels a deposited document at the authority. A document that is cancelled already stays so, and nothing is sent.
+    /// Cancels a deposited document at the authority. A document that is cancelled already stays so, and nothing is sent. One whose
+    /// deposit had no answer, and which the authority turns out never to have received, is `Failed` afterwards.
     ///
     /// # Errors
     /// [`Error::UnknownDocument`], also for the document of another physician; [`Error::NotDeposited`], [`Error::NotCancellable`],
-    /// [`Error::AlreadyReplaced`], [`Error::ReasonWrong`]; [`Error::Refused`] by the authority; [`Error::Lost`]: ask again.
+    /// [`Error::AlreadyReplaced`], [`Error::ReplacesOther`]; [`Error::Pack`] for a reason that cannot be sent; [`Error::Refused`] by the authority; [`Error::Lost`]: ask again.
     pub async fn cancel(self: &Arc<Self>, caller: Caller, cancel: Cancel) -> Result<JournalLine, Error> {
         let (this, id, replaced_by) = (Arc::clone(self), cancel.id, cancel.replaced_by);
         self.alone(id, replaced_by, async move { this.cancel_alone(&caller, cancel).await })
@@ -98,20 +101,40 @@ impl Connector {
         })
     }
 
-    /// A place is taken once: whatever stands, or may stand, in it must itself be replaced or cancelled first.
+    /// A place is taken once: whatever stands, or may stand, in it must itself be replaced or cancelled first. And only what was not
+    /// sent yet can take it, of the same kind and physician.
     async fn may_take_the_place(&self, entry: &Entry, new: Option<Uuid>) -> Result<(), Error> {
-        if new == Some(entry.id) {
-            return Err(Error::ReplacesOther);
-        }
-        let Some(other) = entry.replaced_by.filter(|other| new.is_some_and(|new| new != *other)) else {
+        let Some(new) = new else {
             return Ok(());
         };
-        let stands = self
-            .journal
-            .find(other)
-            .await?
-            .is_some_and(|other| !matches!(other.state, State::Failed | State::Cancelled));
-        if stands { Err(Error::AlreadyReplaced) } else { Ok(()) }
+        if new == entry.id {
+            return Err(Error::ReplacesOther);
+        }
+        if entry.replaced_by != Some(new) {
+            self.place_is_free(entry).await?;
+        } else if matches!(entry.state, State::Cancelling | State::Cancelled) {
+            // The same question once more.
+            return Ok(());
+        }
+        let fits = |known: Entry| known.kind == entry.kind && known.who.physician_id == entry.who.physician_id && may_be_sent(known.state);
+        if self.settle_stale(new).await?.is_none_or(fits) {
+            Ok(())
+        } else {
+            Err(Error::ReplacesOther)
+        }
+    }
+
+    /// Whether nothing stands, or may stand, in the place of a document.
+    pub(crate) async fn place_is_free(&self, entry: &Entry) -> Result<(), Error> {
+        let Some(other) = entry.replaced_by else {
+            return Ok(());
+        };
+        let gone = |other: Entry| matches!(other.state, State::Failed | State::Cancelled);
+        if self.journal.find(other).await?.is_none_or(gone) {
+            Ok(())
+        } else {
+            Err(Error::AlreadyReplaced)
+        }
     }
 }
 
@@ -150,7 +173,16 @@ impl Run<'_> {
             let names = names.each_ref().map(String::as_str);
             confirmed(Sent::Cancellation, answer, &names, &[ALREADY_CANCELLED], correlation_id)
         });
+        let never_arrived = outcome.as_ref().is_err_and(|error| proves_that_it_never_arrived(error, entry));
         let (state, at, settlement) = match &outcome {
+            Err(error) if never_arrived => {
+                let settlement = Settlement {
+                    correlation_id: error.correlation_id(),
+                    problem: Some((Error::NotDeposited.code().to_owned(), Fault::Network)),
+                    ..Settlement::default()
+                };
+                (State::Failed, None, settlement)
+            }
             Ok(confirmed) => (
                 State::Cancelled,
                 Some(self.connector.clock.now()),
@@ -173,6 +205,14 @@ impl Run<'_> {
         if let Err(error) = journal.settle_cancellation(entry.id, state, at, &settlement).await {
             tracing::error!(id = %entry.id, state = state.as_str(), %error, "the journal did not take an outcome");
         }
+        let memory = &self.connector.memory;
+        if matches!(state, State::Cancelled | State::Failed) {
+            memory.withdraw(entry.id);
+        }
+        if never_arrived {
+            memory.release_values(entry.id);
+            return Ok(());
+        }
         outcome.map(|_| ())
     }
 }
@@ -182,15 +222,15 @@ pub(crate) const fn may_be_cancelled(state: State) -> bool {
     matches!(state, State::Deposited | State::Unknown | State::Cancelling)
 }
 
-/// A reason the authority takes: one line of 1 to 200 characters.
+/// A reason as it is sent; whether it can be is known before anything is signed.
 pub(crate) fn reason(typed: &Patient<String>) -> Result<Patient<String>, Error> {
-    let text = typed.reveal().trim();
-    let fits = (1..=LONGEST_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits {
-        Ok(Patient::new(text.to_owned()))
-    } else {
-        Err(Error::ReasonWrong)
-    }
+    Ok(Patient::new(check_reason(typed.reveal())?.to_owned()))
+}
+
+/// Whether the authority says that it never had a document of which nobody knew whether it arrived.
+fn proves_that_it_never_arrived(error: &Error, entry: &Entry) -> bool {
+    let unknown = |anomaly: &ReceiptAnomaly| anomaly.severity == Severity::Error && anomaly.code == NEVER_ARRIVED;
+    matches!(error, Error::Refused { anomalies, .. } if entry.reference.is_none() && anomalies.iter().any(unknown))
 }
 
 /// In which state, and with which problem, a cancellation that did not succeed leaves its document.

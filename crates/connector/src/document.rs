@@ -55,7 +55,7 @@ pub struct JournalLine {
     pub entry: Entry,
     /// Whether a cancellation can be asked for now.
     pub cancellable: bool,
-    /// Whether its pages are still in memory.
+    /// Whether its pages are still in memory, and the viewer may see them.
     pub has_pages: bool,
 }
 
@@ -105,14 +105,15 @@ pub struct PaymentView {
     pub reason: Option<String>,
 }
 
-/// One remark of mySecu, in its own words.
+/// One remark of mySecu, in its own words; `paid-share-differs` and `paid-amount-unsaid` are remarks of this program, in the caller's
+/// language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ReceiptAnomaly {
-    /// Whether it prevented the deposit.
+    /// An error prevented what was asked for.
     pub severity: Severity,
-    /// mySecu's code.
+    /// Its code.
     pub code: String,
-    /// mySecu's sentence.
+    /// Its sentence.
     pub message: String,
     /// Which line of the form it is about, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,7 +225,7 @@ impl Connector {
         let known = self.pack(&entry.kind).is_ok_and(|pack| pack.is_cancellable());
         JournalLine {
             cancellable: own && known && crate::cancel::may_be_cancelled(entry.state),
-            has_pages: self.memory.find(entry.id).is_some(),
+            has_pages: self.memory.find(entry.id).is_some_and(|known| known.shows_to(viewer)),
             entry,
         }
     }
@@ -232,14 +233,11 @@ impl Connector {
     /// A document with its pages, for somebody who may see them.
     pub(crate) async fn remembered(&self, caller: &Caller, id: Uuid) -> Result<Arc<Remembered>, Error> {
         let viewer = self.viewer(caller).await?;
-        let found = self.memory.find(id);
-        match viewer {
-            Some(viewer) => found.filter(|found| found.physician_id == viewer).ok_or(Error::UnknownDocument),
-            // Pages name a patient: nobody sees them without being somebody, but for those made at this desk without a login.
-            None => found
-                .filter(|found| found.without_login)
-                .ok_or_else(|| IdentityError::LoginRequired.into()),
-        }
+        let shown = self.memory.find(id).filter(|found| found.shows_to(viewer.as_deref()));
+        shown.ok_or_else(|| match viewer {
+            Some(_) => Error::UnknownDocument,
+            None => IdentityError::LoginRequired.into(),
+        })
     }
 
     pub(crate) async fn viewer(&self, caller: &Caller) -> Result<Option<String>, Error> {

@@ -56,9 +56,6 @@ pub enum Error {
     /// What is to be put on paper was deposited, or may have been.
     #[error("the document was sent already")]
     AlreadySent,
-    /// The reason for a cancellation is empty, too long or no line of text.
-    #[error("the reason cannot be sent")]
-    ReasonWrong,
     /// No simulation with that id is known, or it is no longer in memory.
     #[error("no such simulation in memory")]
     UnknownSimulation,
@@ -186,6 +183,9 @@ pub enum RequestError {
     /// A parameter of the path or query is missing or malformed.
     #[error("a parameter is missing or malformed")]
     Parameter,
+    /// The id of a new document is no UUID of version 4.
+    #[error("the id is no UUID of version 4")]
+    Id,
     /// There is no such route.
     #[error("no such route")]
     Route,
@@ -259,7 +259,6 @@ impl Explain for Error {
             Self::AlreadyReplaced => "document-already-replaced",
             Self::ReplacesOther => "document-replaces-other",
             Self::AlreadySent => "document-already-sent",
-            Self::ReasonWrong => "cancellation-reason-wrong",
             Self::UnknownSimulation => "simulation-unknown",
             Self::SimulationOrdered => "simulation-already-ordered",
             Self::SimulationContested => "simulation-contested",
@@ -365,6 +364,7 @@ impl Explain for RequestError {
             Self::MediaType => "request-media-type",
             Self::TooLarge => "request-too-large",
             Self::Parameter => "request-parameter",
+            Self::Id => "id-not-v4",
             Self::Route => "route-unknown",
             Self::Method => "method-not-allowed",
             Self::TokenMissing => "token-missing",

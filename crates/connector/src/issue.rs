@@ -5,12 +5,12 @@ use std::sync::Arc;
 use econnector_base::{Explain as _, Patient};
 use econnector_forms::{Lang, WireContext};
 use econnector_identity::Principal;
-use econnector_journal::{Entry, Settlement, State};
+use econnector_journal::{Settlement, State};
 use uuid::Uuid;
 
 use crate::cancel::{self, Replacement};
 use crate::error::Sent;
-use crate::memory::{Leaf, Remembered};
+use crate::memory::{Binding, Leaf, Remembered};
 use crate::run::{Page, Run, Stopwatch, confirmed, document_space};
 use crate::{Caller, Connector, Error, Issued, Receipt, Values};
 
@@ -61,15 +61,25 @@ impl Connector {
         if let Some(settled) = self.settled(&issue, &authorized.principal).await? {
             return Ok(settled);
         }
+        let binding = self.memory.bind_values(issue.id, &issue.values);
+        if binding == Binding::Other {
+            return Err(Error::IdReused);
+        }
+        // What certainly was not deposited may be sent again corrected, unless it is on paper: then paper and deposit are one.
+        let release = || {
+            if binding == Binding::New {
+                self.memory.release_values(issue.id);
+            }
+        };
         let replacement = match issue.replaces {
             Some(replaces) => self.replacement(replaces, &issue, &authorized.principal, reason).await.map(Some),
             None => Ok(None),
         };
-        // Nothing was begun: what is sent next under this id may be something else.
-        let replacement = replacement.inspect_err(|_| self.memory.release_values(issue.id))?;
+        let replacement = replacement.inspect_err(|_| release())?;
         let run = Run::begin(self, caller, pack, issue.id, authorized, provider_code, watch);
         let entry = run.entry(State::Signing, issue.replaces);
-        self.journal.begin(&entry, &[State::Failed, State::Paper]).await?;
+        let begun = self.journal.begin(&entry, &[State::Failed, State::Paper]).await;
+        begun.inspect_err(|_| release())?;
         let page = Page { checked, simulated: None };
         let physician_id = run.principal.physician.ehealth_id.clone();
         let remembered = |receipt, volets| Remembered {
@@ -102,7 +112,7 @@ impl Connector {
                 if open {
                     self.memory.keep(issue.id, era, remembered(None, volets));
                 } else {
-                    self.memory.release_values(issue.id);
+                    release();
                 }
                 Err(error)
             }
@@ -111,18 +121,29 @@ impl Connector {
 
     /// The recorded outcome, when the id has one.
     async fn settled(&self, issue: &Issue, principal: &Principal) -> Result<Option<Issued>, Error> {
-        let entry = self.settle_stale(issue.id).await?;
-        let foreign = |entry: &Entry| entry.kind != issue.kind || entry.who.physician_id != principal.physician.ehealth_id;
-        // A page made without a login is nobody's yet; the same document may still be deposited.
-        if entry.as_ref().is_some_and(|entry| entry.state != State::Paper && foreign(entry))
-            || !self.memory.same_values(issue.id, &issue.values)
-        {
+        let Some(entry) = self.settle_stale(issue.id).await? else {
+            return Ok(None);
+        };
+        // Pages made without a login may name no physician; whoever is named in them is the only one who may deposit them.
+        let nobodys = entry.state == State::Paper && entry.who.physician_id.is_empty();
+        let own = nobodys || entry.who.physician_id == principal.physician.ehealth_id;
+        if entry.kind != issue.kind || !own {
             return Err(Error::IdReused);
         }
-        Ok(entry
-            .filter(|entry| !matches!(entry.state, State::Failed | State::Paper))
-            .map(|entry| self.settled_document(entry)))
+        if may_be_sent(entry.state) {
+            self.place_is_free(&entry).await?;
+            return Ok(None);
+        }
+        if self.memory.bind_values(issue.id, &issue.values) == Binding::Other {
+            return Err(Error::IdReused);
+        }
+        Ok(Some(self.settled_document(entry)))
     }
+}
+
+/// Whether what is known of an id leaves it free to be sent under it.
+pub(crate) const fn may_be_sent(state: State) -> bool {
+    matches!(state, State::Failed | State::Paper)
 }
 
 impl Run<'_> {
@@ -145,7 +166,8 @@ impl Run<'_> {
         // From here on the journal says that a deposit may be under way, whatever happens to this process.
         let noted = self.connector.journal.advance(self.id, State::Depositing).await;
         noted.map_err(|error| early(error.into()))?;
-        let answered = self.ask(Sent::Deposit, wire, |xml| self.pack.read_answer(xml)).await;
+        let rows = page.checked.rows();
+        let answered = self.ask(Sent::Deposit, wire, |xml| self.pack.read_answer(xml, rows)).await;
         let confirmed =
             answered.and_then(|(answer, correlation_id)| confirmed(Sent::Deposit, answer, &[&self.id.to_string()], &[], correlation_id));
         let confirmed = match confirmed {

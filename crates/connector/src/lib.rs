@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use econnector_base::{Clock, Ids, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
-use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Pack, Total};
+use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Outcome, Pack, Severity, Total};
 use econnector_identity::{Authorized, Identity, SessionView};
 use econnector_journal::Journal;
 use econnector_mysecu::Deposit;
@@ -125,7 +125,7 @@ pub struct FindingView {
     /// The field's id; in a row of lines its path, `lines.0.code`.
     pub field: String,
     /// Errors prevent sending, warnings do not.
-    pub severity: econnector_forms::Severity,
+    pub severity: Severity,
     /// Stable code.
     pub code: String,
     /// What is wrong and how to mend it, in the caller's language.
@@ -219,7 +219,7 @@ impl Connector {
         let pack = self.pack(kind)?;
         let outcome = pack.check(values.reveal(), &self.check_context());
         Ok(Checkup {
-            findings: outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect(),
+            findings: self.findings(pack, values, &outcome, lang),
             facts: outcome
                 .facts
                 .iter()
@@ -252,9 +252,25 @@ impl Connector {
     /// The values without an error, or everything that is wrong with them.
     fn checked(&self, pack: &Pack, values: &Values, lang: Lang) -> Result<Checked, Error> {
         let outcome = pack.check(values.reveal(), &self.check_context());
-        outcome
-            .checked
-            .ok_or_else(|| Error::Findings(outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect()))
+        let findings = self.findings(pack, values, &outcome, lang);
+        let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+        outcome.checked.filter(|_| !wrong).ok_or(Error::Findings(findings))
+    }
+
+    /// What the form finds, and the characters that no page can show: those are told while they are typed, not when it is sent.
+    fn findings(&self, pack: &Pack, values: &Values, outcome: &Outcome, lang: Lang) -> Vec<FindingView> {
+        let mut findings: Vec<FindingView> = outcome.findings.iter().map(|finding| view(pack, finding, lang)).collect();
+        let unprintable = match &outcome.checked {
+            Some(checked) => self.typesetter.unprintable(checked.values()),
+            None => self.typesetter.unprintable(pack.draft(values.reveal()).values()),
+        };
+        for (field, character) in unprintable {
+            let wrong_already = |finding: &FindingView| finding.field == field && finding.severity == Severity::Error;
+            if !findings.iter().any(wrong_already) {
+                findings.push(unprintable_character(field, character, lang));
+            }
+        }
+        findings
     }
 
     /// The page as it would be signed, marked as a draft: from values that may still be incomplete, or from those of a simulation with
@@ -283,8 +299,10 @@ impl Connector {
         let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let pack = this.pack(&kind)?;
-            // What is not a document yet has no id of its own.
-            let facts = this.document_facts(uuid::Uuid::nil(), None);
+            let facts = DocumentFacts {
+                preview: true,
+                ..this.document_facts(uuid::Uuid::nil(), None)
+            };
             if let Some(waiting) = waiting
                 && let Some(checked) = pack.check(waiting.values()?.reveal(), &this.check_context()).checked
             {
@@ -365,8 +383,24 @@ impl Connector {
             signed_by,
             reference: None,
             paper: false,
+            preview: false,
             training: self.environment == Environment::Training,
         }
+    }
+}
+
+fn unprintable_character(field: String, character: char, lang: Lang) -> FindingView {
+    let message = match lang {
+        Lang::Fr => format!("Le signe « {character} » ne peut pas être imprimé. Remplacez-le, par exemple par des lettres latines."),
+        Lang::De => format!("Das Zeichen «{character}» kann nicht gedruckt werden. Ersetzen Sie es, etwa durch lateinische Buchstaben."),
+        Lang::En => format!("The character “{character}” cannot be printed. Replace it, for instance by Latin letters."),
+        Lang::Lb => format!("D’Zeechen « {character} » kann net gedréckt ginn. Ersetzt et, zum Beispill duerch laténgesch Buschtawen."),
+    };
+    FindingView {
+        field,
+        severity: Severity::Error,
+        code: "character-unprintable".to_owned(),
+        message,
     }
 }
 

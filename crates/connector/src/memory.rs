@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use econnector_base::Patient;
 use econnector_documents::Document;
@@ -12,9 +13,13 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Receipt, Values};
 
-/// How many documents keep their pages, and how many simulations wait to be paid. More would be a patient file; fewer would lose the
-/// receipt under the physician's eyes.
+/// How many documents of one physician keep their pages, and how many simulations wait to be paid. More would be a patient file; fewer
+/// would lose the receipt under the physician's eyes.
 const KEPT: usize = 16;
+/// The same for all physicians of a hospital together: some hundred megabytes at the very most.
+const KEPT_IN_ALL: usize = 256;
+/// How long pages that nobody logged in for are kept: time to print them.
+const AT_THE_DESK: Duration = Duration::from_secs(600);
 /// How many ids are compared with what was sent under them: a few weeks of a hospital, in a few megabytes.
 const COMPARED: usize = 100_000;
 
@@ -67,6 +72,17 @@ pub(crate) struct Leaf {
     pub(crate) document: Document,
 }
 
+/// How values stand to the id they are sent under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// The id stood for nothing; now it stands for these values.
+    New,
+    /// It stood for these very values.
+    Same,
+    /// It stands for others.
+    Other,
+}
+
 /// The right to work on one document, until dropped.
 pub(crate) struct Turn {
     held: Option<OwnedMutexGuard<()>>,
@@ -98,42 +114,76 @@ impl Memory {
         turns
     }
 
-    /// Whether the id has been used with these very values, or not at all.
-    pub(crate) fn same_values(&self, id: Uuid, values: &Values) -> bool {
+    /// Lets the id stand for these values, unless it stands for some already.
+    pub(crate) fn bind_values(&self, id: Uuid, values: &Values) -> Binding {
         let fingerprint = self.fingerprint(values);
         let mut inner = locked(&self.inner);
-        if let Some(known) = inner.fingerprints.get(&id) {
-            return *known == fingerprint;
+        match inner.fingerprints.get(&id) {
+            Some(known) if *known == fingerprint => Binding::Same,
+            Some(_) => Binding::Other,
+            None => {
+                inner.bind(id, fingerprint);
+                Binding::New
+            }
         }
-        inner.fingerprints.insert(id, fingerprint);
-        inner.fingerprint_order.push_back(id);
-        if inner.fingerprint_order.len() > COMPARED
-            && let Some(oldest) = inner.fingerprint_order.pop_front()
-        {
-            inner.fingerprints.remove(&oldest);
-        }
-        true
+    }
+
+    /// Lets the id stand for these values from now on.
+    pub(crate) fn rebind_values(&self, id: Uuid, values: &Values) {
+        let fingerprint = self.fingerprint(values);
+        let mut inner = locked(&self.inner);
+        inner.release(id);
+        inner.bind(id, fingerprint);
     }
 
     /// A document that certainly was not deposited may be sent again with corrected values.
     pub(crate) fn release_values(&self, id: Uuid) {
-        let mut inner = locked(&self.inner);
-        inner.fingerprints.remove(&id);
-        inner.fingerprint_order.retain(|known| *known != id);
+        locked(&self.inner).release(id);
     }
 
     pub(crate) fn era(&self) -> u64 {
         locked(&self.inner).era
     }
 
-    /// Keeps a document, unless everything was forgotten since `era`.
+    /// Keeps a document, unless everything was forgotten since `era`; one that nobody logged in for, not for long.
     pub(crate) fn keep(&self, id: Uuid, era: u64, remembered: Remembered) -> Arc<Remembered> {
         let remembered = Arc::new(remembered);
         let mut inner = locked(&self.inner);
         if inner.era == era {
             inner.documents.keep(id, Arc::clone(&remembered));
+            if remembered.without_login {
+                self.forget_after(AT_THE_DESK, id, &remembered);
+            }
         }
         remembered
+    }
+
+    /// Forgets these pages when the time is over, unless others have taken their place by then.
+    fn forget_after(&self, time: Duration, id: Uuid, remembered: &Arc<Remembered>) {
+        let (inner, remembered) = (Arc::downgrade(&self.inner), Arc::downgrade(remembered));
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            if let (Some(inner), Some(remembered)) = (inner.upgrade(), remembered.upgrade()) {
+                let mut inner = locked(&inner);
+                if inner.documents.find(id).is_some_and(|now| Arc::ptr_eq(&now, &remembered)) {
+                    inner.documents.forget(id);
+                }
+            }
+        });
+    }
+
+    /// Takes the pages of a document that holds no more out of everybody's hands; its receipt stays.
+    pub(crate) fn withdraw(&self, id: Uuid) {
+        let mut inner = locked(&self.inner);
+        if let Some(known) = inner.documents.items.get_mut(&id) {
+            *known = Arc::new(Remembered {
+                kind: known.kind.clone(),
+                physician_id: known.physician_id.clone(),
+                without_login: known.without_login,
+                receipt: known.receipt.clone(),
+                volets: Vec::new(),
+            });
+        }
     }
 
     pub(crate) fn find(&self, id: Uuid) -> Option<Arc<Remembered>> {
@@ -197,6 +247,33 @@ impl Memory {
     }
 }
 
+impl Inner {
+    fn bind(&mut self, id: Uuid, fingerprint: u64) {
+        self.fingerprints.insert(id, fingerprint);
+        self.fingerprint_order.push_back(id);
+        if self.fingerprint_order.len() > COMPARED
+            && let Some(oldest) = self.fingerprint_order.pop_front()
+        {
+            self.fingerprints.remove(&oldest);
+        }
+    }
+
+    fn release(&mut self, id: Uuid) {
+        if self.fingerprints.remove(&id).is_some() {
+            self.fingerprint_order.retain(|known| *known != id);
+        }
+    }
+}
+
+impl Remembered {
+    /// Whether there are pages, and this viewer may see them. Pages name a patient: nobody sees them without being somebody, but for
+    /// those made at this desk without a login.
+    pub(crate) fn shows_to(&self, viewer: Option<&str>) -> bool {
+        let own = viewer.map_or(self.without_login, |viewer| viewer == self.physician_id);
+        own && !self.volets.is_empty()
+    }
+}
+
 impl Waiting {
     pub(crate) fn new(kind: String, physician_id: String, values: &Values, simulation: Simulation, correlation_id: Option<String>) -> Self {
         Self {
@@ -217,7 +294,24 @@ impl Waiting {
     }
 }
 
-/// The newest few, by id.
+/// Something of one physician.
+trait Owned {
+    fn owner(&self) -> &str;
+}
+
+impl Owned for Remembered {
+    fn owner(&self) -> &str {
+        &self.physician_id
+    }
+}
+
+impl Owned for Waiting {
+    fn owner(&self) -> &str {
+        &self.physician_id
+    }
+}
+
+/// The newest few of each physician, by id.
 struct Newest<T> {
     items: HashMap<Uuid, Arc<T>>,
     order: VecDeque<Uuid>,
@@ -232,16 +326,28 @@ impl<T> Default for Newest<T> {
     }
 }
 
-impl<T> Newest<T> {
+impl<T: Owned> Newest<T> {
+    /// The oldest of the same physician goes first: one who works much costs no colleague a receipt.
     fn keep(&mut self, id: Uuid, item: Arc<T>) {
-        if self.items.insert(id, item).is_none() {
-            self.order.push_back(id);
+        self.forget(id);
+        let owner = item.owner().to_owned();
+        self.items.insert(id, item);
+        self.order.push_back(id);
+        let own: Vec<Uuid> = self.order.iter().copied().filter(|id| self.is_of(*id, &owner)).collect();
+        if own.len() > KEPT
+            && let Some(oldest) = own.first()
+        {
+            self.forget(*oldest);
         }
-        while self.order.len() > KEPT {
-            if let Some(oldest) = self.order.pop_front() {
-                self.items.remove(&oldest);
-            }
+        if self.order.len() > KEPT_IN_ALL
+            && let Some(oldest) = self.order.front().copied()
+        {
+            self.forget(oldest);
         }
+    }
+
+    fn is_of(&self, id: Uuid, owner: &str) -> bool {
+        self.items.get(&id).is_some_and(|item| item.owner() == owner)
     }
 
     fn find(&self, id: Uuid) -> Option<Arc<T>> {
@@ -271,4 +377,58 @@ impl Drop for Turn {
 
 fn locked(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remembered(physician_id: u128, without_login: bool) -> Remembered {
+        Remembered {
+            kind: "ecit".into(),
+            physician_id: physician_id.to_string(),
+            without_login,
+            receipt: None,
+            volets: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn who_works_much_costs_no_colleague_a_receipt_and_a_hospital_does_not_fill_the_memory() {
+        let memory = Memory::default();
+        memory.keep(Uuid::from_u128(1000), 0, remembered(1, false));
+        for id in 0..100 {
+            memory.keep(Uuid::from_u128(id), 0, remembered(2, false));
+        }
+        assert!(memory.find(Uuid::from_u128(1000)).is_some());
+        let kept: Vec<u128> = (0..100).filter(|id| memory.find(Uuid::from_u128(*id)).is_some()).collect();
+        assert_eq!(kept, (84..100).collect::<Vec<_>>());
+
+        for physician in 10..400 {
+            memory.keep(Uuid::from_u128(10_000 + physician), 0, remembered(physician, false));
+        }
+        assert!(memory.find(Uuid::from_u128(1000)).is_none(), "the oldest of all");
+        let kept = (10..400).filter(|id| memory.find(Uuid::from_u128(10_000 + id)).is_some()).count();
+        assert_eq!(kept, KEPT_IN_ALL);
+    }
+
+    #[tokio::test]
+    async fn pages_made_without_a_login_go_by_themselves_unless_others_took_their_place() {
+        let memory = Memory::default();
+        let (old, printed_again) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for id in [old, printed_again] {
+            let kept = memory.keep(id, 0, remembered(1, true));
+            memory.forget_after(Duration::from_millis(20), id, &kept);
+        }
+        memory.keep(printed_again, 0, remembered(1, false));
+        for _ in 0..500 {
+            if memory.find(old).is_none() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(memory.find(old).is_none());
+        assert!(memory.find(printed_again).is_some());
+        assert!(AT_THE_DESK <= Duration::from_secs(600));
+    }
 }

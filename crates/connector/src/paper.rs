@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use econnector_documents::DocumentFacts;
 use econnector_forms::Lang;
-use econnector_identity::{Physician, SessionState};
+use econnector_identity::{Actor, Physician, SessionState};
 use econnector_journal::{Entry, State, Who};
 use uuid::Uuid;
 
+use crate::issue::may_be_sent;
 use crate::memory::Remembered;
-use crate::run::{Page, document_space, who};
+use crate::run::{Page, document_space};
 use crate::{Caller, Connector, Error, Issued, Values};
 
 /// A document to sign by hand.
@@ -28,6 +29,7 @@ impl Connector {
     ///
     /// # Errors
     /// [`Error::Findings`], [`Error::NoPaper`]; [`Error::AlreadySent`] when the id was deposited or may have been;
+    /// [`Error::AlreadyReplaced`] when another document stands in its place;
     /// [`Error::PhysicianMismatch`] when somebody else is logged in.
     pub async fn paper(self: &Arc<Self>, caller: Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
         let (this, id) = (Arc::clone(self), paper.id);
@@ -37,33 +39,37 @@ impl Connector {
 
     async fn paper_alone(self: &Arc<Self>, caller: &Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
         let era = self.memory.era();
-        let acting = self.acting(caller).await?;
+        let (actor, physician) = self.acting(caller).await?;
         let pack = self.pack(&paper.kind)?;
         if !pack.allows_paper() {
             return Err(Error::NoPaper);
         }
         let checked = self.checked(pack, &paper.values, lang)?;
-        let named = checked.ehealth_id().unwrap_or_default().to_owned();
+        if let Some(physician) = &physician {
+            document_space(&checked, physician)?;
+        }
         let provider_code = checked.provider_code().map(ToOwned::to_owned);
-        let without_login = acting.is_none();
-        let who = match acting {
-            Some((who, physician)) => {
-                document_space(&checked, &physician)?;
-                who
-            }
-            None => Who {
-                actor_id: String::new(),
-                actor_name: String::new(),
-                physician_id: named,
-                physician_name: String::new(),
-            },
+        let without_login = physician.is_none();
+        let named = checked.ehealth_id().unwrap_or_default().to_owned();
+        let (actor_id, actor_name) = actor.map(|actor| (actor.id, actor.name)).unwrap_or_default();
+        let (physician_id, physician_name) = physician.map_or((named, String::new()), |known| (known.ehealth_id, known.name));
+        let mut who = Who {
+            actor_id,
+            actor_name,
+            physician_id,
+            physician_name,
         };
         if let Some(entry) = self.settle_stale(paper.id).await? {
             if entry.kind != paper.kind || entry.who.physician_id != who.physician_id {
                 return Err(Error::IdReused);
             }
-            if !matches!(entry.state, State::Failed | State::Paper) {
+            if !may_be_sent(entry.state) {
                 return Err(Error::AlreadySent);
+            }
+            self.place_is_free(&entry).await?;
+            // A session that ended meanwhile makes nobody of who began it.
+            if who.actor_id.is_empty() {
+                who = entry.who;
             }
         }
         let page = Page { checked, simulated: None };
@@ -89,6 +95,8 @@ impl Connector {
             problem: None,
         };
         self.journal.begin(&entry, &[State::Failed, State::Paper]).await?;
+        // What is deposited under this id from now on is what the paper says.
+        self.memory.rebind_values(paper.id, &paper.values);
         let remembered = Remembered {
             kind: paper.kind,
             physician_id: who.physician_id,
@@ -100,27 +108,16 @@ impl Connector {
         Ok(kept.issued(paper.id, State::Paper, true))
     }
 
-    /// Who acts for whom, as far as anybody is logged in; AeS is asked only about a caller's own token.
-    async fn acting(&self, caller: &Caller) -> Result<Option<(Who, Physician)>, Error> {
+    /// Who acts for whom, as far as anybody is logged in; AeS is asked only about a caller's own token. A secretary may act before she
+    /// has chosen a physician.
+    async fn acting(&self, caller: &Caller) -> Result<(Option<Actor>, Option<Physician>), Error> {
         if let Caller::Bearer(_) = caller {
             let principal = self.authorized(caller).await?.principal;
-            return Ok(Some((who(&principal), principal.physician)));
+            return Ok((Some(principal.actor), Some(principal.physician)));
         }
         Ok(match self.identity.session().await.state {
-            SessionState::LoggedIn {
-                actor,
-                physician: Some(physician),
-                ..
-            } => Some((
-                Who {
-                    actor_id: actor.id,
-                    actor_name: actor.name,
-                    physician_id: physician.ehealth_id.clone(),
-                    physician_name: physician.name.clone(),
-                },
-                physician,
-            )),
-            _ => None,
+            SessionState::LoggedIn { actor, physician, .. } => (Some(actor), physician),
+            _ => (None, None),
         })
     }
 }

@@ -14,24 +14,30 @@ pub struct Print {
 }
 
 /// What a queue took.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Printed {
     /// The queue.
     pub printer: String,
-    /// The system's names of the jobs, one for each volet.
+    /// The system's names of the jobs, one for each volet, in their order; fewer when a later volet was not taken.
     pub jobs: Vec<String>,
+    /// Why the queue took no more.
+    pub problem: Option<PrintError>,
 }
 
 impl Connector {
-    /// The printers of this machine.
+    /// The printers of this machine; none where there is no printing.
     ///
     /// # Errors
     /// [`Error::Printing`] when the system does not say.
     pub async fn printers(&self) -> Result<Vec<Printer>, Error> {
-        Ok(self.printers.list().await?)
+        match self.printers.list().await {
+            Err(PrintError::Unavailable) => Ok(Vec::new()),
+            listed => Ok(listed?),
+        }
     }
 
-    /// Hands volets to a queue. Nothing is printed unless every volet is there.
+    /// Hands volets to a queue. Nothing is printed unless every volet is there; what the queue has taken when it refuses a later volet
+    /// comes out all the same, and is said.
     ///
     /// # Errors
     /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`], [`Error::Printing`].
@@ -49,11 +55,22 @@ impl Connector {
             Some(chosen) => chosen,
             None => self.usual_printer(caller).await?,
         };
-        let mut jobs = Vec::new();
+        let mut printed = Printed {
+            printer,
+            jobs: Vec::new(),
+            problem: None,
+        };
         for leaf in leaves {
-            jobs.push(self.printers.print(&printer, &leaf.pdf).await?);
+            match self.printers.print(&printed.printer, &leaf.pdf).await {
+                Ok(job) => printed.jobs.push(job),
+                Err(error) if printed.jobs.is_empty() => return Err(error.into()),
+                Err(error) => {
+                    printed.problem = Some(error);
+                    break;
+                }
+            }
         }
-        Ok(Printed { printer, jobs })
+        Ok(printed)
     }
 
     async fn usual_printer(&self, caller: &Caller) -> Result<String, Error> {

@@ -17,18 +17,8 @@ impl Connector {
             let only = self.on_disk(Profiles::only).await?;
             return Ok(only.map(Profile::filled).ok_or(IdentityError::LoginRequired)?);
         };
-        let stored = self.stored_profile(&physician.ehealth_id).await?.unwrap_or_default();
-        let known = Some(practitioner(&physician));
-        let changed = stored.physician != known;
-        let profile = Profile {
-            physician: known,
-            ..stored
-        };
-        if changed {
-            let kept = profile.clone();
-            self.on_disk(move |profiles| profiles.keep(&physician.ehealth_id, &kept)).await?;
-        }
-        Ok(profile.filled())
+        let known = self.on_disk(move |profiles| profiles.known(practitioner(&physician))).await?;
+        Ok(known.filled())
     }
 
     /// Keeps a profile in place of the one of before.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use econnector_base::{Fault, Secret};
 use econnector_documents::{Content, DocumentFacts};
-use econnector_forms::{Answer, AnswerError, Checked, Pack, WireMessage};
+use econnector_forms::{Answer, AnswerError, Checked, Pack, Severity, WireMessage};
 use econnector_identity::{Authorized, Physician, Principal};
 use econnector_journal::{Entry, Settlement, State, Who};
 use econnector_mysecu::{BusinessMessage, Space};
@@ -67,6 +67,9 @@ impl Connector {
             Err(_) => {
                 let _turn = self.memory.turn(id).await;
                 let left = self.settle_stale(id).await?;
+                if left.as_ref().is_none_or(|entry| entry.state == State::Failed) {
+                    self.memory.release_values(id);
+                }
                 Err(left
                     .filter(|entry| entry.state == State::Unknown)
                     .map_or(Error::Interrupted, |entry| self.outcome_unknown(&entry)))
@@ -85,13 +88,12 @@ impl Connector {
             State::Checking | State::Signing => State::Failed,
             _ => return Ok(Some(entry)),
         };
-        let problem = Some(("interrupted".to_owned(), Fault::Us));
         let settlement = Settlement {
-            problem: problem.clone(),
+            problem: Some(("interrupted".to_owned(), Fault::Us)),
             ..Settlement::default()
         };
         self.journal.settle(id, state, self.clock.now(), &settlement).await?;
-        Ok(Some(Entry { state, problem, ..entry }))
+        Ok(self.journal.find(id).await?)
     }
 
     /// Notes an outcome. What happened has happened: a journal that fails now must not turn a receipt into an error.
@@ -265,7 +267,7 @@ pub(crate) struct SignedBy {
 }
 
 /// Whether an answer is one to this message, and confirms it. A refusal by a code of `done` says that what was asked for has been done
-/// before.
+/// before: then it is no error, and where the authority gives no reference the first name of what was sent is the one it is known by.
 pub(crate) fn confirmed(
     what: Sent,
     answer: Answer,
@@ -277,10 +279,15 @@ pub(crate) fn confirmed(
     if answer.document.as_ref().is_some_and(for_another) {
         return Err(Error::lost(what, Cause::ForAnother { correlation_id }));
     }
-    let done_before = answer.anomalies.iter().any(|anomaly| done.contains(&anomaly.code.as_str()));
+    let says_done = |code: &str| done.contains(&code);
+    let done_before = answer.anomalies.iter().any(|anomaly| says_done(&anomaly.code));
     let refused = answer.is_refused() && !done_before;
-    let anomalies: Vec<ReceiptAnomaly> = answer.anomalies.into_iter().map(ReceiptAnomaly::from).collect();
-    match answer.reference.filter(|_| !refused) {
+    let mut anomalies: Vec<ReceiptAnomaly> = answer.anomalies.into_iter().map(ReceiptAnomaly::from).collect();
+    for anomaly in anomalies.iter_mut().filter(|anomaly| says_done(&anomaly.code)) {
+        anomaly.severity = Severity::Warning;
+    }
+    let own_name = sent.first().filter(|_| done_before).map(|name| (*name).to_owned());
+    match answer.reference.or(own_name).filter(|_| !refused) {
         Some(reference) => Ok(Confirmed {
             reference,
             anomalies,

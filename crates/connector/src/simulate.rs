@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use econnector_base::Explain as _;
-use econnector_forms::{Contested, Lang, Pack, Simulation, WireContext, Workflow};
+use econnector_base::{Explain as _, Fault};
+use econnector_forms::{Contested, Lang, Pack, PaidAmounts, Severity, Simulation, WireContext, Workflow};
 use econnector_journal::{Entry, Settlement, State};
 use uuid::Uuid;
 
@@ -17,6 +17,12 @@ use crate::{Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnoma
 const CURRENCY: &str = "EUR";
 /// The authority's code for a simulation that is contested already: what was asked for is done. Our reading, docs/decisions/0009-simulations-in-memory.md.
 const ALREADY_CONTESTED: &str = "DEJA_CONTESTE";
+/// The authority's code for a simulation that is paid already. Our reading, as above.
+const ALREADY_PAID: &str = "DEJA_VALIDE";
+/// Our own remark on a payment that is not what was simulated.
+const SHARE_DIFFERS: &str = "paid-share-differs";
+/// Our own remark on a payment without an amount.
+const AMOUNT_UNSAID: &str = "paid-amount-unsaid";
 
 /// A form whose amounts the authority is asked for.
 pub struct Simulate {
@@ -78,7 +84,8 @@ impl Connector {
     /// Signs the patient's receipt and orders the payment of a simulation, once.
     ///
     /// # Errors
-    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; any other [`Error`], of which only those
+    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; [`Error::Lost`] of a contestation while one is
+    /// open; any other [`Error`], of which only those
     /// whose code is `payment-outcome-unknown` leave it other than certainly not paid.
     pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
         let this = Arc::clone(self);
@@ -183,6 +190,10 @@ impl Connector {
         match entry.state {
             State::Deposited | State::Unknown => return Ok(self.settled_document(entry)),
             State::Contested => return Err(Error::SimulationContested),
+            _ if contestation_is_open(&entry) => {
+                let correlation_id = entry.correlation_id;
+                return Err(Error::lost(Sent::Contestation, Cause::Earlier { correlation_id }));
+            }
             _ => {}
         }
         let waiting = self.memory.simulation(id).ok_or(Error::UnknownSimulation)?;
@@ -202,14 +213,7 @@ impl Connector {
             checked,
             simulated: Some(Arc::clone(&waiting)),
         };
-        let remembered = |receipt, volets| Remembered {
-            kind: waiting.kind.clone(),
-            physician_id,
-            without_login: false,
-            receipt,
-            volets,
-        };
-        match run.pay(page, &waiting).await {
+        match run.pay(page, &waiting, lang).await {
             Ok((receipt, volets)) => {
                 let settlement = Settlement {
                     reference: Some(receipt.reference.clone()),
@@ -218,21 +222,28 @@ impl Connector {
                 };
                 self.record(id, State::Deposited, &settlement).await;
                 self.memory.forget_simulation(id);
-                let kept = self.memory.keep(id, era, remembered(Some(receipt), volets));
+                let remembered = Remembered {
+                    kind: waiting.kind.clone(),
+                    physician_id,
+                    without_login: false,
+                    receipt: Some(receipt),
+                    volets,
+                };
+                let kept = self.memory.keep(id, era, remembered);
                 Ok(kept.issued(id, State::Deposited, true))
             }
-            Err((error, volets)) if error.leaves_open(Sent::Payment) => {
+            // The signed receipt goes with the answer: nobody is handed a receipt of what may not have been paid.
+            Err(error) if error.leaves_open(Sent::Payment) => {
                 self.record(id, State::Unknown, &failure(&error)).await;
                 self.memory.forget_simulation(id);
-                self.memory.keep(id, era, remembered(None, volets));
                 Err(error)
             }
-            Err((error @ Error::Refused { .. }, _)) => {
+            Err(error @ Error::Refused { .. }) => {
                 self.record(id, State::Failed, &failure(&error)).await;
                 self.memory.forget_simulation(id);
                 Err(error)
             }
-            Err((error, _)) => {
+            Err(error) => {
                 // The order certainly did not arrive: the simulation still waits.
                 let settlement = Settlement {
                     reference: Some(waiting.simulation.reference.clone()),
@@ -258,9 +269,35 @@ impl Connector {
         let wire = pack.contestation(contest.id, &waiting.simulation, &contest.anomalies)?;
         let provider_code = crate::run::own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
         let run = Run::begin(self, caller, pack, contest.id, authorized, provider_code, watch);
-        let (answer, correlation_id) = run.ask(Sent::Contestation, wire, |xml| pack.read_contestation_answer(xml)).await?;
+        let reference = Some(waiting.simulation.reference.clone());
+        // From here on the journal says that it may be contested, whatever happens to this process: such a simulation is not paid.
+        let noted = Settlement {
+            reference: reference.clone(),
+            correlation_id: entry.correlation_id.clone(),
+            problem: Some((Sent::Contestation.code().to_owned(), Fault::Network)),
+        };
+        self.journal.settle(contest.id, State::Simulated, self.clock.now(), &noted).await?;
+        let answered = run.ask(Sent::Contestation, wire, |xml| pack.read_contestation_answer(xml)).await;
         let names = [waiting.simulation.reference.as_str()];
-        let confirmed = confirmed(Sent::Contestation, answer, &names, &[ALREADY_CONTESTED], correlation_id)?;
+        let outcome = answered
+            .and_then(|(answer, correlation_id)| confirmed(Sent::Contestation, answer, &names, &[ALREADY_CONTESTED], correlation_id));
+        let confirmed = match outcome {
+            Ok(confirmed) => confirmed,
+            Err(error) => {
+                let answered = error.leaves_open(Sent::Contestation) || matches!(error, Error::Refused { .. });
+                // A try that did not arrive leaves open what an earlier one left open.
+                let left = if contestation_is_open(&entry) && !answered {
+                    noted
+                } else {
+                    Settlement {
+                        reference,
+                        ..failure(&error)
+                    }
+                };
+                self.record(contest.id, State::Simulated, &left).await;
+                return Err(error);
+            }
+        };
         let settlement = Settlement {
             reference: Some(confirmed.reference.clone()),
             correlation_id: confirmed.correlation_id.clone(),
@@ -293,37 +330,95 @@ impl Connector {
 }
 
 impl Run<'_> {
-    async fn pay(&self, page: Page, waiting: &Waiting) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
-        let early = |error: Error| (error, Vec::new());
+    async fn pay(&self, page: Page, waiting: &Waiting, lang: Lang) -> Result<(Receipt, Vec<Leaf>), Error> {
         // The patient's receipt is signed before the order leaves: a payment without a receipt could not be mended.
-        let (_, mut leaves) = self.set(page, None).await.map_err(early)?;
-        let (signed, _) = self.sign_leaf(&mut leaves).await.map_err(early)?;
-        let wire = self.pack.validation(self.id, &waiting.simulation);
-        let wire = wire.map_err(|error| early(error.into()))?;
-        let noted = self.connector.journal.advance(self.id, State::Depositing).await;
-        noted.map_err(|error| early(error.into()))?;
-        let (payment, correlation_id) = match self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await {
-            Ok(answered) => answered,
-            Err(error) => return Err((error, leaves)),
+        let (_, mut leaves) = self.set(page, None).await?;
+        let (signed, _) = self.sign_leaf(&mut leaves).await?;
+        let simulation = &waiting.simulation;
+        let wire = self.pack.validation(self.id, simulation)?;
+        self.connector.journal.advance(self.id, State::Depositing).await?;
+        let (payment, correlation_id) = self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await?;
+        // Whoever only says that it was paid before may name no amounts; nothing was paid then is not what that means.
+        let paid_before = payment.answer.anomalies.iter().any(|anomaly| anomaly.code == ALREADY_PAID);
+        let unsaid = |amounts: &PaidAmounts| paid_before && amounts.statutory == 0 && amounts.paid == 0;
+        let amounts = payment.amounts.filter(|amounts| !unsaid(amounts));
+        let names = [simulation.reference.as_str()];
+        let mut confirmed = confirmed(Sent::Payment, payment.answer, &names, &[ALREADY_PAID], correlation_id)?;
+        let remark = match amounts {
+            None => Some(amount_unsaid(lang)),
+            Some(amounts) if amounts.statutory != simulation.statutory => {
+                Some(share_differs(amounts.statutory, simulation.statutory, lang))
+            }
+            Some(_) => None,
         };
-        let view = PaymentView {
-            statutory: payment.statutory,
-            offset: payment.offset,
-            paid: payment.paid,
+        confirmed.anomalies.extend(remark);
+        let reason = payment.reason;
+        let view = amounts.map(|amounts| PaymentView {
+            statutory: amounts.statutory,
+            offset: amounts.offset,
+            paid: amounts.paid,
             currency: CURRENCY.to_owned(),
-            reason: payment.reason,
+            reason,
+        });
+        let receipt = Receipt {
+            payment: view,
+            ..self.receipt(confirmed, signed)
         };
-        let names = [waiting.simulation.reference.as_str()];
-        match confirmed(Sent::Payment, payment.answer, &names, &[], correlation_id) {
-            Ok(confirmed) => Ok((
-                Receipt {
-                    payment: Some(view),
-                    ..self.receipt(confirmed, signed)
-                },
-                leaves,
-            )),
-            Err(error) => Err((error, leaves)),
+        Ok((receipt, leaves))
+    }
+}
+
+/// Whether a contestation left and nobody knows whether it arrived. Simulating anew ends that.
+fn contestation_is_open(entry: &Entry) -> bool {
+    let open = |(code, _): &(String, Fault)| code == Sent::Contestation.code();
+    entry.state == State::Simulated && entry.problem.as_ref().is_some_and(open)
+}
+
+/// The receipt that the patient gets shows what was simulated: the physician has to know when something else was paid.
+fn share_differs(paid: i64, simulated: i64, lang: Lang) -> ReceiptAnomaly {
+    let (paid, simulated) = (euros(paid, lang), euros(simulated, lang));
+    let message = match lang {
+        Lang::Fr => format!(
+            "La part statutaire est de {paid} ; {simulated} étaient simulés, et la quittance le dit. Vérifiez et informez le patient."
+        ),
+        Lang::De => format!(
+            "Der Kassenanteil beträgt {paid}; simuliert waren {simulated}, und so steht es auf der Quittung. Prüfen Sie es und informieren Sie den Patienten."
+        ),
+        Lang::En => {
+            format!("The statutory share is {paid}; {simulated} was simulated, and the receipt says so. Check it and tell the patient.")
         }
+        Lang::Lb => format!(
+            "De Keessenundeel ass {paid}; simuléiert waren {simulated}, an dat steet op der Quittung. Kuckt et no a sot et dem Patient."
+        ),
+    };
+    own_remark(SHARE_DIFFERS, message)
+}
+
+/// The payment stands, and nobody said how much it is.
+fn amount_unsaid(lang: Lang) -> ReceiptAnomaly {
+    let message = match lang {
+        Lang::Fr => "L’organisme confirme le paiement sans en dire le montant lisiblement. Vérifiez-le dans mySecu.",
+        Lang::De => "Die Behörde bestätigt die Zahlung, ohne den Betrag lesbar zu nennen. Prüfen Sie ihn in mySecu.",
+        Lang::En => "The authority confirms the payment without a readable amount. Check it in mySecu.",
+        Lang::Lb => "D’Autoritéit confirméiert d’Bezuelung, ouni de Montant liesbar ze soen. Kuckt en an mySecu no.",
+    };
+    own_remark(AMOUNT_UNSAID, message.to_owned())
+}
+
+fn own_remark(code: &str, message: String) -> ReceiptAnomaly {
+    ReceiptAnomaly {
+        severity: Severity::Warning,
+        code: code.to_owned(),
+        message,
+        line: None,
+    }
+}
+
+fn euros(cents: i64, lang: Lang) -> String {
+    let (whole, rest) = (cents / 100, cents % 100);
+    match lang {
+        Lang::En => format!("€{whole}.{rest:02}"),
+        _ => format!("{whole},{rest:02}\u{a0}€"),
     }
 }
 

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 reference: Some("7d1f0a52-51f7-4a5c-8d5d-2b1c9e3f4a60".to_owned()),
                 training: name == "minimal",
                 paper: false,
+                preview: false,
             };
             let on_paper = DocumentFacts {
                 paper: true,

@@ -60,6 +60,8 @@ pub struct DocumentFacts {
     /// Whether the page is to be signed by hand: marked as paper, with boxes for signature and stamp; it then names neither
     /// `signed_by` nor `reference`.
     pub paper: bool,
+    /// Whether this is only looked at: marked as a draft whatever was checked, and no `id` is printed, for there is no document yet.
+    pub preview: bool,
 }
 
 /// A finished document. No `Debug`: it names a patient.
@@ -142,6 +144,7 @@ impl Typesetter {
                 reference: None,
                 training: true,
                 paper: false,
+                preview: false,
             };
             let on_paper = DocumentFacts {
                 paper: true,
@@ -185,20 +188,14 @@ impl Typesetter {
             datamatrix: page.datamatrix.as_deref().map(datamatrix::draw).transpose()?,
             page: &page,
             document: DocumentLine {
-                // A preview is no document yet.
-                id: if facts.id.is_nil() {
-                    "–".to_owned()
-                } else {
-                    facts.id.to_string()
-                },
+                id: if facts.preview { "–".to_owned() } else { facts.id.to_string() },
                 volet,
                 title: pack.volet_title(volet, Lang::Fr),
                 day: facts.day.to_string(),
                 signed_by: facts.signed_by.as_deref().filter(|_| !facts.paper),
                 reference: facts.reference.as_deref().filter(|_| !facts.paper),
                 training: facts.training,
-                // Without an id it is a preview, whatever was checked.
-                draft: matches!(content, Content::Draft(_)) || facts.id.is_nil(),
+                draft: facts.preview || matches!(content, Content::Draft(_)),
                 paper: facts.paper,
             },
         };
@@ -229,38 +226,46 @@ impl Typesetter {
     }
 
     fn all_printable(&self, page: &PageData, facts: &DocumentFacts) -> Result<(), DocumentError> {
-        for (field, value) in page.values.iter().chain(&page.derived) {
-            self.printable(field, value)?;
+        let mut found = self.unprintable(&page.values);
+        found.extend(self.unprintable(&page.derived));
+        if let Some(name) = &facts.signed_by {
+            self.gather("signed_by", &Value::String(name.clone()), &mut found);
         }
-        facts
-            .signed_by
-            .as_deref()
-            .map_or(Ok(()), |name| self.text_printable("signed_by", name))
-    }
-
-    /// A text, or the texts in the rows of a field.
-    fn printable(&self, field: &str, value: &Value) -> Result<(), DocumentError> {
-        match value {
-            Value::String(text) => self.text_printable(field, text),
-            Value::Array(rows) => rows
-                .iter()
-                .enumerate()
-                .try_for_each(|(row, value)| self.printable(&format!("{field}.{row}"), value)),
-            Value::Object(columns) => columns
-                .iter()
-                .try_for_each(|(column, value)| self.printable(&format!("{field}.{column}"), value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-        }
-    }
-
-    fn text_printable(&self, field: &str, text: &str) -> Result<(), DocumentError> {
-        let covered = |c: char| self.fonts.iter().all(|font| font.info().coverage.contains(u32::from(c)));
-        match text.chars().find(|c| *c != '\n' && !covered(*c)) {
-            Some(character) => Err(DocumentError::MissingGlyph {
-                field: field.to_owned(),
-                character,
-            }),
+        match found.into_iter().next() {
+            Some((field, character)) => Err(DocumentError::MissingGlyph { field, character }),
             None => Ok(()),
+        }
+    }
+
+    /// The texts that no page can show, so that it can be told before anything is sent: their path (`lines.1.label`) and the first
+    /// character of each that the fonts do not have.
+    #[must_use]
+    pub fn unprintable(&self, values: &Map<String, Value>) -> Vec<(String, char)> {
+        let mut found = Vec::new();
+        for (field, value) in values {
+            self.gather(field, value, &mut found);
+        }
+        found
+    }
+
+    fn gather(&self, path: &str, value: &Value, found: &mut Vec<(String, char)>) {
+        match value {
+            Value::String(text) => {
+                let covered = |c: char| self.fonts.iter().all(|font| font.info().coverage.contains(u32::from(c)));
+                let missing = text.chars().find(|c| *c != '\n' && !covered(*c));
+                found.extend(missing.map(|character| (path.to_owned(), character)));
+            }
+            Value::Array(rows) => {
+                for (row, value) in rows.iter().enumerate() {
+                    self.gather(&format!("{path}.{row}"), value, found);
+                }
+            }
+            Value::Object(columns) => {
+                for (column, value) in columns {
+                    self.gather(&format!("{path}.{column}"), value, found);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 }

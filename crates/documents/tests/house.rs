@@ -4,6 +4,7 @@
 
 use econnector_documents::{Content, DocumentError, DocumentFacts};
 use econnector_forms::{Anomaly, Cancellation, Contested, Pack, Severity, WireContext, Workflow};
+use include_dir::{Dir, include_dir};
 use serde_json::{Map, Value, json};
 use support::{ID, checked, example, facts, golden, lines, pack, packs, run, set, simulated, text, typesetter, values, written};
 use time::macros::date;
@@ -174,6 +175,154 @@ fn no_page_sticks_out_and_every_file_is_clean() {
     }
 }
 
+/// An example with every text as long as it may be: of one word, or of many.
+fn longest(pack: &Pack, example: &str, words: &str) -> Map<String, Value> {
+    let definition = serde_json::to_value(pack.definition(econnector_forms::Lang::Fr, date!(2026 - 10 - 30))).unwrap();
+    let mut values = pack.example(example).unwrap().clone();
+    let long = |field: &Value| {
+        let length = usize::try_from(field.get("max_length")?.as_u64()?).unwrap();
+        let typed = field.get("type")?.as_str()? == "text" || field.get("free_entry") == Some(&Value::Bool(true));
+        // A longer text would get a page of its own; a short one may be a code.
+        let words = if length < 8 { "W" } else { words };
+        typed.then(|| words.chars().cycle().take(length.min(420)).collect::<String>())
+    };
+    let full_row = json!({"amount": 99_999_999, "personal_share": 99_999_999, "quantity": 99, "prescriber": "90000202", "operator": "90000202",
+        "time_from": "08:00", "date_to": "2026-10-30", "time_to": "09:00", "hospital_class": "A"});
+    let fields = definition.get("sections").unwrap().as_array().unwrap().iter();
+    for field in fields.flat_map(|section| section.get("fields").unwrap().as_array().unwrap()) {
+        let id = field.get("id").unwrap().as_str().unwrap();
+        if let Some(text) = long(field) {
+            values.insert(id.to_owned(), Value::String(text));
+        }
+        for column in field.get("columns").and_then(Value::as_array).into_iter().flatten() {
+            for row in values.get_mut(id).unwrap().as_array_mut().unwrap() {
+                if let Some(text) = long(column) {
+                    let row = row.as_object_mut().unwrap();
+                    row.insert(column.get("id").unwrap().as_str().unwrap().to_owned(), Value::String(text));
+                    if pack.kind() == "mh" {
+                        row.extend(full_row.as_object().unwrap().clone());
+                    }
+                }
+            }
+        }
+    }
+    values
+}
+
+/// A pack whose pages are changed.
+fn changed(dir: &Dir<'_>, changes: &[(&str, &str)]) -> Pack {
+    let mut files = econnector_forms::MemoryFiles::from(dir);
+    for (from, to) in changes {
+        let mut found = false;
+        for (path, content) in &mut files.0 {
+            if path.starts_with("pages/") {
+                let page = String::from_utf8(content.clone()).unwrap();
+                found |= page.contains(from);
+                *content = page.replace(from, to).into_bytes();
+            }
+        }
+        assert!(found, "{from}");
+    }
+    Pack::load(&files).unwrap()
+}
+
+static MH: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../forms/mh");
+static PID: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../forms/pid");
+
+/// Makes a page that does not shrink what does not fit, to show that a test would see it.
+const CRAMPED: (&str, &str) = ("while chosen > 1pt and", "while false and");
+
+#[test]
+fn no_box_cuts_what_is_typed_into_it() {
+    // Every box cut at its edge: a page that looks the same without has nothing beyond it. Letters reach a little above their line.
+    let cut = (
+        "width: 100%, height: height,",
+        "width: 100%, height: height, outset: (y: 0.5mm), clip: true,",
+    );
+    for (dir, example, volet) in [(&MH, "hospital", "memoire"), (&PID, "consultation", "quittance")] {
+        let (open, closed) = (changed(dir, &[]), changed(dir, &[cut]));
+        // A page that does not make room shows that the comparison sees it.
+        let too_small = [changed(dir, &[CRAMPED]), changed(dir, &[CRAMPED, cut])];
+        for words in ["W", "Wilhelmine ", "Ŵy-Ðŏ. "] {
+            let look = |pack: &Pack| {
+                let values = longest(pack, example, words);
+                let checked = checked(pack, &values, date!(2026 - 10 - 30));
+                let document = set(pack, volet, Content::Checked(&checked), &facts(date!(2026 - 10 - 30))).unwrap();
+                support::pixels(&document.pdf().unwrap())
+            };
+            assert!(look(&open) == look(&closed), "{volet}, {words}");
+            if words == "W" {
+                let [open, closed] = too_small.each_ref().map(look);
+                assert!(open != closed, "{volet}");
+            }
+        }
+    }
+}
+
+/// The words of each page with their boxes in points: left, upper, right, lower edge.
+fn boxes(pdf: &[u8]) -> Vec<Vec<(String, [f64; 4])>> {
+    let found = run("pdftotext", &["-bbox", "a.pdf", "-"], written(pdf).path());
+    let word = |line: &str| {
+        let edge = |mark: &str| line.split(mark).nth(1)?.split('"').next()?.parse::<f64>().ok();
+        let edges = [edge("xMin=\"")?, edge("yMin=\"")?, edge("xMax=\"")?, edge("yMax=\"")?];
+        Some((line.split('>').nth(1)?.split('<').next()?.to_owned(), edges))
+    };
+    found
+        .split("<page")
+        .skip(1)
+        .map(|page| page.lines().filter_map(word).collect())
+        .collect()
+}
+
+/// The words that stand on another, or beyond the sheet.
+fn collisions(pdf: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for page in boxes(pdf) {
+        assert!(page.len() > 20);
+        for (index, (word, [left, upper, right, lower])) in page.iter().enumerate() {
+            if *right > 595.0 || *lower > 842.0 {
+                found.push(format!("{word} beyond the sheet"));
+            }
+            for (other, [left2, upper2, right2, lower2]) in page.iter().skip(index + 1) {
+                let beside = left.max(*left2) + 0.3 > right.min(*right2);
+                // The boxes of a font are higher than its letters.
+                let common = lower.min(*lower2) - upper.max(*upper2);
+                let apart = common < 0.35 * (lower - upper).min(lower2 - upper2);
+                if !beside && !apart {
+                    found.push(format!("{word} on {other}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_word_stands_on_another_however_long_the_texts_are() {
+    let collided = |pack: &Pack, example: &str, volet: &str, words: &str| {
+        let checked = checked(pack, &longest(pack, example, words), date!(2026 - 10 - 30));
+        let document = set(pack, volet, Content::Checked(&checked), &facts(date!(2026 - 10 - 30))).unwrap();
+        collisions(&document.pdf().unwrap())
+    };
+    for (kind, example) in [
+        ("mh", "hospital"),
+        ("pid", "consultation"),
+        ("ecit", "work-accident"),
+        ("ecit", "crf"),
+        ("ecit", "maternity"),
+    ] {
+        for words in ["W", "Wilhelmine "] {
+            for volet in pack(kind).volets() {
+                let found = collided(pack(kind), example, &volet.name, words);
+                assert!(found.is_empty(), "{kind} {}: {found:?}", volet.name);
+            }
+        }
+    }
+    // Lines too high for their row are seen.
+    let high = changed(&MH, &[CRAMPED, ("(7.5pt, 7pt, 6.5pt, 6pt, 5.5pt, 5pt, 4.5pt)", "(10pt,)")]);
+    assert!(!collided(&high, "hospital", "memoire", "W").is_empty());
+}
+
 #[test]
 fn the_same_house_stands_in_every_pack() {
     let house = |pack: &'static Pack| pack.page_files().get("pages/house.typ").unwrap();
@@ -235,6 +384,31 @@ fn drafts_of_every_form_are_marked_and_need_no_value() {
             }
         }
     }
+}
+
+#[test]
+fn a_preview_of_checked_values_is_marked_and_names_no_document() {
+    for pack in packs() {
+        let name = pack.examples().next().unwrap();
+        for volet in pack.volets() {
+            let read = |preview| text(&pdf(pack, &volet.name, name, |facts| DocumentFacts { preview, ..facts }));
+            let (shown, signed) = (read(true), read(false));
+            assert!(
+                shown.contains("PROJET – NON SIGNÉ") && !shown.contains("Signé électroniquement"),
+                "{shown}"
+            );
+            assert!(!shown.contains(&ID.to_string()), "{shown}");
+            assert!(!signed.contains("PROJET") && signed.contains(&ID.to_string()), "{signed}");
+        }
+    }
+}
+
+#[test]
+fn every_text_that_cannot_be_printed_is_told_with_its_place() {
+    let typed = json!({"last_name": "Ōe 大江", "first_name": "Jiří", "text_transfer": "a\nb", "paid": true, "deposit_paid": 5,
+        "lines": [{"code": "C1", "label": "Straße"}, null, {"label": "Akt 李"}]});
+    let found = typesetter().unprintable(typed.as_object().unwrap());
+    assert_eq!(found, [("last_name".to_owned(), '大'), ("lines.2.label".to_owned(), '李')]);
 }
 
 #[test]

@@ -205,6 +205,43 @@ fn the_employer_volet_holds_nothing_of_the_child_or_of_an_accident() {
 }
 
 #[test]
+fn the_employer_volet_on_paper_is_the_same_whatever_the_diagnosis_the_child_or_the_accident_is() {
+    let employer = |example: &str, changes: Value| {
+        let facts = DocumentFacts { paper: true, ..facts() };
+        let checked = checked(&values(example, changes));
+        let document = support::set(pack(), "employeur", Content::Checked(&checked), &facts).unwrap();
+        document.pdf().unwrap()
+    };
+    let illness = employer("illness", json!({}));
+    assert!(text(&illness).contains("DOCUMENT PAPIER") && text(&illness).contains("× Maladie ou autre accident"));
+    for changes in [
+        json!({"diagnosis": "QX7DIAG"}),
+        json!({"cause": "occupational_disease", "diagnosis": "34"}),
+        json!({"cause": "other_accident", "accident_date": "2026-10-26", "accident_number": "U123456789"}),
+    ] {
+        assert!(illness == employer("illness", changes.clone()), "{changes}");
+    }
+    let accident = employer("work-accident", json!({}));
+    assert!(
+        accident
+            == employer(
+                "work-accident",
+                json!({"accident_number": "L987654321", "accident_date": "2026-10-22", "diagnosis": "QX7DIAG"})
+            )
+    );
+    assert!(accident == employer("work-accident", json!({"accident_number": null})));
+    let family = employer("crf", json!({}));
+    let child = json!({"child_matricule": "2024022912336", "child_last_name": "Qvzxjk", "child_first_name": "Wqzyx", "hospitalised": true, "diagnosis": "QX7DIAG"});
+    assert!(family == employer("crf", child));
+    assert!(family == employer("crf", json!({"child_last_name": null, "child_first_name": null})));
+    let maternity = employer("maternity", json!({}));
+    assert!(maternity == employer("maternity", json!({"diagnosis": "QX7DIAG"})));
+    // They do differ in what the employer may know.
+    assert!(illness != accident && accident != family && family != maternity);
+    assert!(illness != employer("illness", json!({"first_name": "Lea"})));
+}
+
+#[test]
 fn maternity_shows_leave_and_expected_date_to_all_and_the_diagnosis_to_few() {
     for volet in ["caisse", "employeur", "assure"] {
         let words = text(&pdf(volet, "maternity", json!({"diagnosis": "QX7DIAG"})));
@@ -216,11 +253,15 @@ fn maternity_shows_leave_and_expected_date_to_all_and_the_diagnosis_to_few() {
 }
 
 #[test]
-fn the_employer_reads_whether_work_had_a_part_and_no_more() {
+fn the_employer_reads_of_an_accident_at_work_and_nothing_untrue_of_the_rest() {
     let illness = pdf("employeur", "illness", json!({}));
     assert!(illness == pdf("employeur", "illness", json!({"cause": "occupational_disease"})));
     let accident = json!({"cause": "other_accident", "accident_date": "2026-10-26", "accident_number": "U123456789"});
     assert!(illness == pdf("employeur", "illness", accident));
+    let words = text(&illness);
+    assert!(words.contains("× Maladie ou autre accident"), "{words}");
+    // Of an occupational disease that would be untrue.
+    assert!(!words.contains("sans lien") && !words.contains("professionnelle"), "{words}");
     let work = text(&pdf(
         "employeur",
         "illness",

@@ -1,8 +1,7 @@
-use econnector_base::{Explain, Fault};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::source::AnswerSource;
+use crate::source::{AnswerSource, PaymentNames};
 use crate::xml::{self, Element, unexpected};
 use crate::{Severity, amount};
 
@@ -28,7 +27,7 @@ pub struct Anomaly {
     pub message: String,
     /// The authority's identifier of the anomaly, by which it can be contested.
     pub id: Option<String>,
-    /// The row it is about, counted from 0, when it tells.
+    /// The row it is about, counted from 0, when it tells; always one of the rows that were sent.
     pub line: Option<usize>,
 }
 
@@ -64,19 +63,26 @@ pub struct SimulatedLine {
     pub total: i64,
 }
 
-/// What the authority pays. Amounts in cents, all 0 when it refused.
+/// What the authority answered to an order to pay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Payment {
     /// Identifiers and anomalies.
     pub answer: Answer,
+    /// What is paid; absent when the answer does not tell all of it in whole cents. What was decided stands nevertheless.
+    pub amounts: Option<PaidAmounts>,
+    /// Why it keeps something, in its own words.
+    pub reason: Option<String>,
+}
+
+/// What the authority pays. Amounts in cents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PaidAmounts {
     /// The authority's share.
     pub statutory: i64,
-    /// What it keeps for debts.
+    /// What it keeps for debts; below zero when it adds something that it kept before.
     pub offset: i64,
     /// What it pays.
     pub paid: i64,
-    /// Why it keeps something, in its own words.
-    pub reason: Option<String>,
 }
 
 /// An anomaly that the physician contests.
@@ -141,22 +147,9 @@ impl Simulation {
     }
 }
 
-impl Explain for AnswerError {
-    fn code(&self) -> &'static str {
-        "deposit-answer-unreadable"
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::NoWire => Fault::Us,
-            _ => Fault::Authority,
-        }
-    }
-}
-
-/// Reads an answer by the names the pack gives.
-pub(crate) fn read(xml: &str, names: &AnswerSource) -> Result<Answer, AnswerError> {
-    read_common(&parse(xml, names)?, names, &[])
+/// Reads an answer to a message of so many rows by the names the pack gives.
+pub(crate) fn read(xml: &str, names: &AnswerSource, rows: usize) -> Result<Answer, AnswerError> {
+    read_common(&parse(xml, names)?, names, Rows { count: rows, ids: &[] })
 }
 
 /// Reads what the authority would pay for the rows with these identifiers.
@@ -165,7 +158,8 @@ pub(crate) fn read_simulation(xml: &str, names: &AnswerSource, ids: &[Uuid]) -> 
         return Err(AnswerError::NoWire);
     };
     let root = parse(xml, names)?;
-    let answer = read_common(&root, names, ids)?;
+    let rows = Rows { count: ids.len(), ids };
+    let answer = read_common(&root, names, rows)?;
     let mut lines: Vec<Option<SimulatedLine>> = vec![None; ids.len()];
     for element in root.all(&line.element)? {
         let place = row(element.required(&line.id)?.text(), ids).and_then(|row| lines.get_mut(row));
@@ -199,15 +193,22 @@ pub(crate) fn read_simulation(xml: &str, names: &AnswerSource, ids: &[Uuid]) -> 
 pub(crate) fn read_payment(xml: &str, names: &AnswerSource) -> Result<Payment, AnswerError> {
     let payment = names.payment.as_ref().ok_or(AnswerError::NoWire)?;
     let root = parse(xml, names)?;
-    let answer = read_common(&root, names, &[])?;
-    let refused = answer.is_refused();
+    // The order names a simulation as a whole.
+    let answer = read_common(&root, names, Rows { count: 0, ids: &[] })?;
     let reason = root.only(&payment.reason)?.map(Element::words);
     Ok(Payment {
-        statutory: sum(&root, &payment.statutory, refused)?,
-        offset: sum(&root, &payment.offset, refused)?,
-        paid: sum(&root, &payment.paid, refused)?,
+        // The payment stands, whatever was written into the amounts: its reference must not be lost with them.
+        amounts: paid_amounts(&root, payment).ok(),
         reason: reason.filter(|reason| !reason.is_empty()),
         answer,
+    })
+}
+
+fn paid_amounts(root: &Element, names: &PaymentNames) -> Result<PaidAmounts, AnswerError> {
+    Ok(PaidAmounts {
+        statutory: cents(root, &names.statutory)?,
+        offset: signed_cents(root, &names.offset)?,
+        paid: cents(root, &names.paid)?,
     })
 }
 
@@ -221,14 +222,21 @@ fn parse(xml: &str, names: &AnswerSource) -> Result<Element, AnswerError> {
     })
 }
 
-fn read_common(root: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Answer, AnswerError> {
+/// The rows that an answer may point to: how many were sent, and their identifiers when they had some.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    count: usize,
+    ids: &'a [Uuid],
+}
+
+fn read_common(root: &Element, names: &AnswerSource, rows: Rows<'_>) -> Result<Answer, AnswerError> {
     let answer = Answer {
         reference: root.only(&names.reference)?.map(|e| identifier(e, &names.reference)).transpose()?,
         document: root.only(&names.document)?.map(|e| identifier(e, &names.document)).transpose()?,
         anomalies: root
             .all(&names.anomaly)?
             .into_iter()
-            .map(|element| anomaly(element, names, ids))
+            .map(|element| anomaly(element, names, rows))
             .collect::<Result<_, _>>()?,
     };
     if answer.reference.is_none() && !answer.is_refused() {
@@ -239,7 +247,7 @@ fn read_common(root: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Ans
     Ok(answer)
 }
 
-fn anomaly(element: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Anomaly, AnswerError> {
+fn anomaly(element: &Element, names: &AnswerSource, rows: Rows<'_>) -> Result<Anomaly, AnswerError> {
     let optional = |name: &Option<String>| match name {
         Some(name) => element.only(name)?.map(|e| identifier(e, name)).transpose(),
         None => Ok(None),
@@ -250,12 +258,13 @@ fn anomaly(element: &Element, names: &AnswerSource, ids: &[Uuid]) -> Result<Anom
         _ => return Err(unexpected(&names.severity)),
     };
     let message = element.only(&names.message)?.map(Element::words).unwrap_or_default();
-    let told = optional(&names.anomaly_line)?.and_then(|id| row(&id, ids));
+    let told = optional(&names.anomaly_line)?.and_then(|id| row(&id, rows.ids));
+    let said = || names.line_word.as_ref().and_then(|word| line_in(&message, word));
     Ok(Anomaly {
         severity,
         code: element.required(&names.code)?.words(),
         id: optional(&names.anomaly_id)?,
-        line: told.or_else(|| names.line_word.as_ref().and_then(|word| line_in(&message, word))),
+        line: told.or_else(said).filter(|line| *line < rows.count),
         message,
     })
 }
@@ -292,6 +301,11 @@ fn boolean(element: &Element, name: &str) -> Result<bool, AnswerError> {
 }
 
 fn cents(element: &Element, name: &str) -> Result<i64, AnswerError> {
+    let cents = signed_cents(element, name)?;
+    if cents < 0 { Err(unexpected(name)) } else { Ok(cents) }
+}
+
+fn signed_cents(element: &Element, name: &str) -> Result<i64, AnswerError> {
     amount::parse(element.required(name)?.text()).ok_or_else(|| unexpected(name))
 }
 
@@ -307,7 +321,7 @@ fn sum(root: &Element, name: &str, refused: bool) -> Result<i64, AnswerError> {
 mod tests {
     use uuid::Uuid;
 
-    use super::{Anomaly, Answer, AnswerError, Payment, SimulatedLine, read, read_payment, read_simulation};
+    use super::{Anomaly, Answer, AnswerError, PaidAmounts, Payment, SimulatedLine, read, read_payment, read_simulation};
     use crate::Severity;
     use crate::source::{AnswerSource, LineNames, PaymentNames, ShareNames};
 
@@ -350,7 +364,7 @@ mod tests {
     }
 
     fn refused(xml: &str) -> AnswerError {
-        read(xml, &names()).unwrap_err()
+        read(xml, &names(), 0).unwrap_err()
     }
 
     #[test]
@@ -369,13 +383,13 @@ mod tests {
                 line: None,
             }],
         };
-        assert_eq!(read(xml, &names()), Ok(expected));
+        assert_eq!(read(xml, &names(), 0), Ok(expected));
     }
 
     #[test]
     fn a_refusal_needs_no_reference() {
         let xml = "<reply xmlns='urn:x'><remark><kind>E</kind><code>9</code></remark></reply>";
-        let answer = read(xml, &names()).unwrap();
+        let answer = read(xml, &names(), 0).unwrap();
         assert!(answer.is_refused());
         assert_eq!(answer.reference, None);
         assert_eq!(
@@ -501,7 +515,7 @@ mod tests {
             (line(Uuid::from_u128(3), "1", "1.00"), unexpected("row")),
             (line(second, "yes", "1.00"), unexpected("ok")),
             (line(second, "1", "1,00"), unexpected("fund")),
-            (line(second, "1", "1.0"), unexpected("fund")),
+            (line(second, "1", "1.001"), unexpected("fund")),
             (line(second, "1", "-1.00"), unexpected("fund")),
             (line(second, "1", "1e2"), unexpected("fund")),
             (line(second, "1", "12345678901.00"), unexpected("fund")),
@@ -528,22 +542,60 @@ mod tests {
                 document: Some("S".to_owned()),
                 anomalies: Vec::new(),
             },
-            statutory: 4611,
-            offset: 611,
-            paid: 4000,
+            amounts: Some(PaidAmounts {
+                statutory: 4611,
+                offset: 611,
+                paid: 4000,
+            }),
             reason: Some("dette".to_owned()),
         };
         assert_eq!(paid, expected);
         let refused = pay("<doc>S</doc><remark><kind>E</kind><code>9</code></remark>").unwrap();
         assert!(refused.answer.is_refused());
-        assert_eq!((refused.statutory, refused.offset, refused.paid, refused.reason), (0, 0, 0, None));
-        let half = pay("<ref>P</ref><fund>1.00</fund><debt>0.00</debt>");
-        assert_eq!(
-            half,
-            Err(AnswerError::Missing {
-                element: "paid".to_owned()
-            })
-        );
+        assert_eq!((refused.amounts, refused.reason), (None, None));
+    }
+
+    #[test]
+    fn a_payment_is_known_whatever_its_amounts_look_like() {
+        let pay = |amounts: &str| {
+            let xml = format!("<reply xmlns='urn:x'><doc>S</doc><ref>P</ref>{amounts}<why>dette</why></reply>");
+            let payment = read_payment(&xml, &names()).unwrap();
+            assert_eq!(payment.answer.reference.as_deref(), Some("P"), "{amounts}");
+            assert_eq!(payment.reason.as_deref(), Some("dette"), "{amounts}");
+            payment.amounts.map(|amounts| (amounts.statutory, amounts.offset, amounts.paid))
+        };
+        let told = |fund: &str, debt: &str, paid: &str| pay(&format!("<fund>{fund}</fund><debt>{debt}</debt><paid>{paid}</paid>"));
+        assert_eq!(told("46", "6.1", "39.9"), Some((4600, 610, 3990)));
+        assert_eq!(told(" 46.110 ", "-3.89", "+50"), Some((4611, -389, 5000)));
+        for (fund, debt, paid) in [
+            ("46.115", "0", "46.115"),
+            ("1", "0", "1e0"),
+            ("-1", "0", "1"),
+            ("1", "0", "-1"),
+            ("1", "", "1"),
+            ("1", "<b/>0", "1"),
+            ("12345678901", "0", "1"),
+        ] {
+            assert_eq!(told(fund, debt, paid), None, "{fund} {debt} {paid}");
+        }
+        assert_eq!(pay("<fund>1.00</fund><debt>0.00</debt>"), None);
+        assert_eq!(pay("<fund>1</fund><debt>0</debt><paid>1</paid><paid>2</paid>"), None);
+    }
+
+    #[test]
+    fn an_anomaly_points_to_no_row_that_was_not_sent() {
+        let xml = "<reply xmlns='urn:x'><ref>1</ref><remark><kind>W</kind><code>9</code><words>Ligne 3</words></remark></reply>";
+        for (rows, line) in [(0, None), (2, None), (3, Some(2)), (99, Some(2))] {
+            assert_eq!(read(xml, &names(), rows).unwrap().anomalies[0].line, line, "{rows}");
+        }
+        let remark = |words: &str, row: &str| {
+            let xml =
+                format!("<reply xmlns='urn:x'><remark><kind>E</kind><code>9</code><words>{words}</words><row>{row}</row></remark></reply>");
+            read_simulation(&xml, &names(), &ROWS).unwrap().anomalies[0].line
+        };
+        assert_eq!(remark("Ligne 2", "7"), Some(1));
+        assert_eq!(remark("Ligne 3", "7"), None);
+        assert_eq!(remark("Ligne 3", &ROWS[0].to_string()), Some(0));
     }
 
     #[test]
@@ -570,7 +622,7 @@ mod tests {
         #[test]
         fn any_text_is_answered(text in "[<>&;/a-z0-9.='\" !\\[\\]-]{0,60}") {
             for xml in [text.clone(), format!("<reply xmlns='urn:x'>{text}</reply>"), format!("<reply xmlns='urn:x'><line>{text}</line></reply>")] {
-                let _ = read(&xml, &names());
+                let _ = read(&xml, &names(), 3);
                 let _ = read_simulation(&xml, &names(), &ROWS);
                 let _ = read_payment(&xml, &names());
             }

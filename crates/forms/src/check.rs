@@ -91,7 +91,8 @@ pub struct Total {
     pub cents: i64,
 }
 
-/// Values without an error: the only ones that can be signed and sent. Made by [`Pack::check`] alone, wiped when dropped.
+/// Values without an error: the only ones that can be signed and sent. Made by [`Pack::check`] alone.
+/// Wiped when dropped; the copies that rules, pages and messages make of them are only freed.
 pub struct Checked {
     pub(crate) by: PackId,
     pub(crate) values: Map<String, Value>,
@@ -101,7 +102,7 @@ pub struct Checked {
     ehealth_id: Option<String>,
 }
 
-/// As much of the values as can be read, for a preview. Wiped when dropped.
+/// As much of the values as can be read, for a preview. Wiped when dropped, as [`Checked`] is.
 pub struct Draft {
     pub(crate) by: PackId,
     pub(crate) values: Map<String, Value>,
@@ -464,7 +465,7 @@ fn birth_fact(path: &str, person: &Matricule, today: Date) -> Fact {
 }
 
 /// Wipes all texts, those in rows too; numbers are forgotten.
-fn wipe(values: &mut Map<String, Value>) {
+pub(crate) fn wipe(values: &mut Map<String, Value>) {
     values.values_mut().for_each(wipe_value);
 }
 

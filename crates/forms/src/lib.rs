@@ -27,7 +27,7 @@ mod values;
 mod wire;
 mod xml;
 
-pub use answer::{Anomaly, Answer, AnswerError, Contested, Payment, SimulatedLine, Simulation};
+pub use answer::{Anomaly, Answer, AnswerError, Contested, PaidAmounts, Payment, SimulatedLine, Simulation};
 pub use check::{CheckContext, Checked, Draft, Environment, Fact, Finding, Outcome, Severity, Total};
 pub use definition::{
     Definition, FieldDefinition, FieldType, FormSummary, OptionDefinition, SectionDefinition, ShownWhen, TotalDefinition, VoletDefinition,
@@ -39,4 +39,4 @@ pub use lang::Lang;
 pub use matricule::{BirthDate, Matricule, MatriculeError, WrongCheckDigits};
 pub use pack::Pack;
 pub use page::{PageData, Volet};
-pub use wire::{Cancellation, WireContext, WireMessage};
+pub use wire::{Cancellation, WireContext, WireMessage, check_reason};

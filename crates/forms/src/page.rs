@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::check::{Checked, Draft, Total};
+use crate::check::{self, Checked, Draft, Total};
 use crate::field::Field;
 use crate::pack::{PAGE_LANG, Pack};
 use crate::rules::{Expression, Scope, Vocabulary};
@@ -26,6 +26,7 @@ pub struct Volet {
 }
 
 /// What a page template may see. Fields the volet omits are not in it in any shape. No `Debug`: it names a patient.
+/// The values are wiped when dropped.
 #[derive(Serialize)]
 pub struct PageData {
     /// The fields; the empty ones as null, rows as an array of objects, amounts in cents.
@@ -43,6 +44,12 @@ pub struct PageData {
     /// What the DataMatrix holds, when there is one and its values are there.
     #[serde(skip)]
     pub datamatrix: Option<String>,
+}
+
+impl Drop for PageData {
+    fn drop(&mut self) {
+        check::wipe(&mut self.values);
+    }
 }
 
 struct DataMatrix {

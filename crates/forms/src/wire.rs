@@ -38,11 +38,11 @@ pub struct Cancellation<'a> {
     pub cancelled: Uuid,
     /// The document that takes its place.
     pub replaced_by: Option<Uuid>,
-    /// Why: 1 to 200 characters.
+    /// Why, as [`check_reason`] takes it.
     pub reason: &'a str,
 }
 
-/// A message ready for the authority's envelope. No `Debug`: it names a patient.
+/// A message ready for the authority's envelope. No `Debug`: it names a patient. Whoever sends it wipes it.
 #[derive(Clone)]
 pub struct WireMessage {
     /// The kind of exchange, for the envelope.
@@ -65,6 +65,18 @@ pub(crate) enum Exchange {
 pub(crate) struct Message {
     pub source: MessageSource,
     template: Template,
+}
+
+/// The reason for a cancellation as it is sent: trimmed, 1 to 200 characters, none of them invisible.
+///
+/// # Errors
+/// [`PackError::Reason`].
+pub fn check_reason(reason: &str) -> Result<&str, PackError> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON || reason.chars().any(values::is_invisible) {
+        return Err(PackError::Reason { longest: LONGEST_REASON });
+    }
+    Ok(reason)
 }
 
 impl Exchange {
@@ -101,12 +113,12 @@ impl Pack {
         self.send(Exchange::Deposit, self.document(checked, context)?)
     }
 
-    /// Reads the authority's answer to a deposit.
+    /// Reads the authority's answer to a deposit; `rows` is how many were sent ([`Checked::rows`]).
     ///
     /// # Errors
     /// When it is hostile, or not the answer this form expects.
-    pub fn read_answer(&self, xml: &str) -> Result<Answer, AnswerError> {
-        answer::read(xml, self.names(Exchange::Deposit)?)
+    pub fn read_answer(&self, xml: &str, rows: usize) -> Result<Answer, AnswerError> {
+        answer::read(xml, self.names(Exchange::Deposit)?, rows)
     }
 
     /// Writes the cancellation of a deposited document.
@@ -114,10 +126,7 @@ impl Pack {
     /// # Errors
     /// [`PackError::Reason`] when the reason cannot be sent; a form without cancellation, or a broken template.
     pub fn cancellation(&self, cancellation: &Cancellation<'_>) -> Result<WireMessage, PackError> {
-        let reason = cancellation.reason.trim();
-        if reason.is_empty() || reason.chars().count() > LONGEST_REASON || reason.chars().any(values::is_invisible) {
-            return Err(PackError::Reason { longest: LONGEST_REASON });
-        }
+        let reason = check_reason(cancellation.reason)?;
         let context = minijinja::context! {
             id => cancellation.id.to_string(),
             cancelled => cancellation.cancelled.to_string(),
@@ -133,7 +142,7 @@ impl Pack {
     /// # Errors
     /// When it is hostile, or not the answer this form expects.
     pub fn read_cancellation_answer(&self, xml: &str) -> Result<Answer, AnswerError> {
-        answer::read(xml, self.names(Exchange::Cancellation)?)
+        answer::read(xml, self.names(Exchange::Cancellation)?, 0)
     }
 
     /// Writes the question what the authority would pay.
@@ -194,7 +203,7 @@ impl Pack {
     /// # Errors
     /// When it is hostile, or not the answer this form expects.
     pub fn read_contestation_answer(&self, xml: &str) -> Result<Answer, AnswerError> {
-        answer::read(xml, self.names(Exchange::Contestation)?)
+        answer::read(xml, self.names(Exchange::Contestation)?, 0)
     }
 
     /// The reasons for contesting an anomaly.

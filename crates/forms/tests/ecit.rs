@@ -412,7 +412,7 @@ fn answers_are_read() {
         <cns:UuidSecu>22222222-2222-4222-8222-222222222222</cns:UuidSecu>\
         <cns:anomalies><cns:type>W</cns:type><cns:code>CIT-031</cns:code><cns:motif>Chevauchement</cns:motif></cns:anomalies>\
         </cns:certificatIncapaciteTravailRetour>";
-    let answer = pack().read_answer(xml).unwrap();
+    let answer = pack().read_answer(xml, 0).unwrap();
     assert_eq!(answer.reference.as_deref(), Some("22222222-2222-4222-8222-222222222222"));
     assert_eq!(answer.document.as_deref(), Some("11111111-1111-4111-8111-111111111111"));
     assert_eq!(answer.anomalies[0].message, "Chevauchement");

@@ -5,7 +5,7 @@
 mod glasses;
 
 use econnector_base::{Explain as _, Fault};
-use econnector_forms::{AnswerError, Cancellation, Contested, Lang, Pack, PackError, Simulation, Workflow};
+use econnector_forms::{AnswerError, Cancellation, Contested, Lang, Pack, PackError, Simulation, Workflow, check_reason};
 use glasses::{CONTEXT, cancellable_files, check, extras, glasses, refusal, simulated_files, wire_context};
 use serde_json::json;
 use uuid::Uuid;
@@ -45,7 +45,9 @@ fn a_deposit_holds_rows_totals_and_the_signed_page() {
     );
     let answer = "<ordonnanceLunettesRetour xmlns='urn:glasses'><UuidPrestataire>a</UuidPrestataire><UuidSecu>b</UuidSecu>\
                   <anomalies><type>W</type><code>1</code><motif>Voir article 3.</motif></anomalies></ordonnanceLunettesRetour>";
-    let answer = glasses().read_answer(answer).unwrap();
+    let few = glasses().read_answer(answer, 2).unwrap();
+    assert_eq!(few.anomalies[0].line, None);
+    let answer = glasses().read_answer(answer, checked.rows()).unwrap();
     assert_eq!((answer.reference.as_deref(), answer.document.as_deref()), (Some("b"), Some("a")));
     assert_eq!(answer.anomalies[0].line, Some(2));
     assert_eq!(answer.anomalies[0].id, None);
@@ -70,7 +72,7 @@ fn a_form_has_only_the_exchanges_it_names() {
     let priced = simulated_pack();
     assert!(!priced.is_deposited() && !priced.is_cancellable());
     assert_eq!((priced.workflow(), priced.turns_into()), (Workflow::Simulate, Some("glasses")));
-    assert_eq!(priced.read_answer("<x/>").err(), Some(AnswerError::NoWire));
+    assert_eq!(priced.read_answer("<x/>", 0).err(), Some(AnswerError::NoWire));
 }
 
 #[test]
@@ -108,7 +110,9 @@ fn a_cancellation_names_what_it_cancels_and_why() {
         let refused = reason(wrong).err().unwrap();
         assert_eq!((refused.code(), refused.fault()), ("cancellation-reason-wrong", Fault::You));
         assert!(!refused.to_string().contains('é'));
+        assert_eq!(check_reason(wrong).err().unwrap().code(), "cancellation-reason-wrong");
     }
+    assert_eq!(check_reason(&format!(" {long}\n")).unwrap(), long);
     let answer = "<ordonnanceLunettesRetour xmlns='urn:glasses'><UuidPrestataire>a</UuidPrestataire><UuidSecu>b</UuidSecu></ordonnanceLunettesRetour>";
     assert_eq!(pack.read_cancellation_answer(answer).unwrap().reference.as_deref(), Some("b"));
 }
@@ -154,7 +158,8 @@ fn only_what_is_payable_is_validated() {
     }
     let paid = "<paid xmlns='urn:glasses'><doc>S-7</doc><ref>P</ref><fund>2.00</fund><debt>0.50</debt><paid>1.50</paid></paid>";
     let paid = pack.read_payment(paid).unwrap();
-    assert_eq!((paid.statutory, paid.offset, paid.paid, paid.reason), (200, 50, 150, None));
+    let amounts = paid.amounts.unwrap();
+    assert_eq!((amounts.statutory, amounts.offset, amounts.paid, paid.reason), (200, 50, 150, None));
 }
 
 #[test]

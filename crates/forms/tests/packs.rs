@@ -29,9 +29,9 @@ fn a_form_nobody_knows_is_checked_rendered_and_sent() {
     assert_eq!(page.datamatrix.as_deref(), Some("G2026-10-26"));
 
     let answer = "<ordonnanceLunettesRetour xmlns='urn:glasses'><UuidPrestataire>a</UuidPrestataire><UuidSecu>b</UuidSecu></ordonnanceLunettesRetour>";
-    assert_eq!(pack.read_answer(answer).unwrap().reference.as_deref(), Some("b"));
+    assert_eq!(pack.read_answer(answer, 0).unwrap().reference.as_deref(), Some("b"));
     assert!(matches!(
-        pack.read_answer("<ordonnanceLunettesRetour/>"),
+        pack.read_answer("<ordonnanceLunettesRetour/>", 0),
         Err(AnswerError::OtherRoot { .. })
     ));
 }

@@ -169,7 +169,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the journal in a file that only its owner may read; rows left under way become `unknown` or `failed`.
+    /// Opens or makes the journal in a file that only its owner may read; rows left under way become `unknown`, `failed` or `paper`.
     ///
     /// # Errors
     /// [`JournalError::Storage`] when the file cannot be opened, is no journal, or is of a newer version.
@@ -212,7 +212,7 @@ impl Journal {
             .connect_with(options.disable_statement_logging())
             .await?;
         sqlx::migrate!().run(&pool).await.map_err(sqlx::Error::from)?;
-        sqlx::query("UPDATE journal SET state = CASE state WHEN 'depositing' THEN 'unknown' ELSE 'failed' END, problem_code = 'interrupted', problem_fault = 'us' WHERE state IN ('checking', 'signing', 'depositing')")
+        sqlx::query("UPDATE journal SET state = CASE WHEN state = 'depositing' THEN 'unknown' WHEN on_paper = 1 THEN 'paper' ELSE 'failed' END, problem_code = 'interrupted', problem_fault = 'us' WHERE state IN ('checking', 'signing', 'depositing')")
             .execute(&pool)
             .await?;
         Ok(Self { pool, most, _lock: lock })
@@ -225,10 +225,10 @@ impl Journal {
     pub async fn begin(&self, entry: &Entry, over: &[State]) -> Result<(), JournalError> {
         let over: String = over.iter().flat_map(|state| [" ", state.as_str(), " "]).collect();
         let done = sqlx::query(
-            "INSERT INTO journal (id, kind, state, created_at, finished_at, actor_id, actor_name, physician_id, physician_name, provider_code, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            "INSERT INTO journal (id, kind, state, created_at, finished_at, actor_id, actor_name, physician_id, physician_name, provider_code, replaces, on_paper) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at, reference = NULL, correlation_id = NULL, problem_code = NULL, problem_fault = NULL, \
              actor_id = excluded.actor_id, actor_name = excluded.actor_name, physician_id = excluded.physician_id, physician_name = excluded.physician_name, \
-             provider_code = excluded.provider_code, replaces = excluded.replaces WHERE instr(?, ' ' || journal.state || ' ') > 0 AND journal.kind = excluded.kind",
+             provider_code = excluded.provider_code, replaces = excluded.replaces, on_paper = max(journal.on_paper, excluded.on_paper) WHERE instr(?, ' ' || journal.state || ' ') > 0 AND journal.kind = excluded.kind",
         )
         .bind(entry.id.to_string())
         .bind(&entry.kind)
@@ -241,6 +241,7 @@ impl Journal {
         .bind(&entry.who.physician_name)
         .bind(&entry.provider_code)
         .bind(entry.replaces.map(|id| id.to_string()))
+        .bind(entry.state == State::Paper)
         .bind(over)
         .execute(&self.pool)
         .await?;
@@ -273,12 +274,12 @@ impl Journal {
         }
     }
 
-    /// Notes a document's outcome.
+    /// Notes a document's outcome. What is on paper and `Failed` to be sent is on paper still.
     ///
     /// # Errors
     /// [`JournalError::Storage`].
     pub async fn settle(&self, id: Uuid, state: State, at: OffsetDateTime, settlement: &Settlement) -> Result<(), JournalError> {
-        sqlx::query("UPDATE journal SET state = ?, finished_at = ?, reference = ?, correlation_id = ?, problem_code = ?, problem_fault = ? WHERE id = ?")
+        sqlx::query("UPDATE journal SET state = CASE WHEN ?1 = 'failed' AND on_paper = 1 THEN 'paper' ELSE ?1 END, finished_at = ?2, reference = ?3, correlation_id = ?4, problem_code = ?5, problem_fault = ?6 WHERE id = ?7")
             .bind(state.as_str())
             .bind(stamp(at)?)
             .bind(&settlement.reference)
@@ -312,7 +313,7 @@ impl Journal {
     }
 
     /// Notes what became of a cancellation: `Cancelled` at a time, `Cancelling` while its answer is lost, or the state of before when
-    /// it certainly did not happen. The document's own reference and Correlation-ID stay.
+    /// it certainly did not happen; `Failed` when the document never arrived, or `Paper` if it is there. The document's own reference and Correlation-ID stay.
     ///
     /// # Errors
     /// [`JournalError::Storage`].
@@ -324,7 +325,7 @@ impl Journal {
         settlement: &Settlement,
     ) -> Result<(), JournalError> {
         sqlx::query(
-            "UPDATE journal SET state = ?, cancelled_at = ?, cancellation_correlation_id = ?, problem_code = ?, problem_fault = ? WHERE id = ?",
+            "UPDATE journal SET state = CASE WHEN ?1 = 'failed' AND on_paper = 1 THEN 'paper' ELSE ?1 END, cancelled_at = ?2, cancellation_correlation_id = ?3, problem_code = ?4, problem_fault = ?5 WHERE id = ?6",
         )
         .bind(state.as_str())
         .bind(cancelled_at.map(stamp).transpose()?)
@@ -668,6 +669,41 @@ mod tests {
             journal.begin_cancellation(old, message, None).await,
             Err(JournalError::Settled)
         ));
+    }
+
+    #[tokio::test]
+    async fn what_is_on_paper_stays_on_paper_when_sending_it_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.db");
+        let (id, now) = (Uuid::from_u128(1), datetime!(2026-11-21 10:01 UTC));
+        let over = &[State::Failed, State::Paper];
+        let paper = Entry {
+            state: State::Paper,
+            ..sample(id)
+        };
+        let journal = Journal::open(&file).await.unwrap();
+        journal.begin(&paper, over).await.unwrap();
+        journal.begin(&sample(id), over).await.unwrap();
+        let failed = Settlement {
+            problem: Some(("kms-failed".into(), Fault::Authority)),
+            ..Settlement::default()
+        };
+        journal.settle(id, State::Failed, now, &failed).await.unwrap();
+        let entry = journal.find(id).await.unwrap().unwrap();
+        assert_eq!((entry.state, entry.problem), (State::Paper, failed.problem));
+
+        journal.begin(&sample(id), over).await.unwrap();
+        journal.close().await;
+        drop(journal);
+        let journal = Journal::open(&file).await.unwrap();
+        let entry = journal.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (entry.state, entry.problem.map(|(code, _)| code).as_deref()),
+            (State::Paper, Some("interrupted"))
+        );
+        journal.begin(&sample(id), over).await.unwrap();
+        journal.settle(id, State::Deposited, now, &Settlement::default()).await.unwrap();
+        assert_eq!(journal.find(id).await.unwrap().unwrap().state, State::Deposited);
     }
 
     #[tokio::test]

@@ -36,12 +36,11 @@ impl Default for Cups {
 #[async_trait]
 impl Printers for Cups {
     async fn list(&self) -> Result<Vec<Printer>, PrintError> {
-        let queues = match run(command(&self.lpstat, &["-l", "-p"]), &[], LIST_LIMIT).await {
-            Ok(said) => said,
-            Err(PrintError::Unavailable) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        // Without a single queue `lpstat` ends with an error: "No destinations added."
+        let queues = run(command(&self.lpstat, &["-l", "-p"]), &[], LIST_LIMIT).await?;
+        // Without a single queue `lpstat` ends with an error: "No destinations added." So it does without a print service.
+        if !queues.status.success() && !self.serves().await? {
+            return Err(PrintError::Unavailable);
+        }
         let default = run(command(&self.lpstat, &["-d"]), &[], LIST_LIMIT).await?;
         Ok(queues_of(&text(&queues), default_of(&text(&default)).as_deref()))
     }
@@ -55,6 +54,14 @@ impl Printers for Cups {
             return Err(PrintError::Failed("the queue refused the job"));
         }
         job_of(&text(&said)).ok_or(PrintError::Failed("the system did not name the job"))
+    }
+}
+
+impl Cups {
+    /// Whether the print service itself runs.
+    async fn serves(&self) -> Result<bool, PrintError> {
+        let said = run(command(&self.lpstat, &["-r"]), &[], LIST_LIMIT).await?;
+        Ok(text(&said).contains("scheduler is running"))
     }
 }
 
@@ -136,18 +143,19 @@ mod tests {
 
     use super::*;
 
+    fn script(folder: &Path, name: &str, body: &str) -> OsString {
+        let file = folder.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        file.into_os_string()
+    }
+
     /// Stand-ins for the two commands: `lp` keeps what it was told and given.
     fn cups(folder: &Path, lp: &str) -> Cups {
-        let script = |name: &str, body: &str| {
-            let file = folder.join(name);
-            std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
-            file.into_os_string()
-        };
         let lpstat = "case \"$1\" in -d) echo 'system default destination: Salle_1';; *) printf 'printer Accueil is idle.  enabled since today\\n\\tDescription: Bureau, bas\\nprinter Salle_1 disabled since today\\n\\tDescription: Salle_1\\n';; esac";
         Cups {
-            lpstat: script("lpstat", lpstat),
-            lp: script("lp", lp),
+            lpstat: script(folder, "lpstat", lpstat),
+            lp: script(folder, "lp", lp),
         }
     }
 
@@ -189,7 +197,29 @@ mod tests {
             lpstat: folder.path().join("none").into_os_string(),
             lp: folder.path().join("none").into_os_string(),
         };
-        assert_eq!(absent.list().await.unwrap(), []);
+        assert!(matches!(absent.list().await, Err(PrintError::Unavailable)));
+        assert!(matches!(absent.print("Accueil", b"%PDF").await, Err(PrintError::Unavailable)));
+        let half = Cups { lp: absent.lp, ..refusing };
+        assert!(matches!(half.print("Accueil", b"%PDF").await, Err(PrintError::Unavailable)));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_does_not_run_is_none_and_one_without_queues_has_none() {
+        for (word, runs) in [("scheduler is running", true), ("scheduler is not running", false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let cups = Cups {
+                lpstat: script(
+                    folder.path(),
+                    "lpstat",
+                    &format!("case \"$1\" in -r) echo '{word}';; -d) exit 0;; *) exit 1;; esac"),
+                ),
+                lp: script(folder.path(), "lp", "exit 1"),
+            };
+            match cups.list().await {
+                Ok(queues) => assert!(runs && queues.is_empty()),
+                Err(error) => assert!(!runs && matches!(error, PrintError::Unavailable)),
+            }
+        }
     }
 
     #[test]

@@ -28,10 +28,11 @@ pub struct Printer {
 /// The printers of this machine.
 #[async_trait]
 pub trait Printers: Send + Sync {
-    /// Every queue, in the system's order; none where the system has no printing that this program can drive.
+    /// Every queue, in the system's order.
     ///
     /// # Errors
-    /// [`PrintError::Failed`]: the system does not say.
+    /// [`PrintError::Unavailable`] where the system has no printing that this program can drive, [`PrintError::Failed`] when it does
+    /// not say.
     async fn list(&self) -> Result<Vec<Printer>, PrintError>;
 
     /// Hands a PDF to a queue and returns the system's name for the job. What becomes of it on paper, nobody can tell.
@@ -92,7 +93,7 @@ pub struct NoPrinting;
 #[async_trait]
 impl Printers for NoPrinting {
     async fn list(&self) -> Result<Vec<Printer>, PrintError> {
-        Ok(Vec::new())
+        Err(PrintError::Unavailable)
     }
 
     async fn print(&self, _: &str, _: &[u8]) -> Result<String, PrintError> {

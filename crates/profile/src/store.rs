@@ -5,13 +5,17 @@ use std::sync::{Mutex, PoisonError};
 
 use econnector_base::{Explain, Fault};
 
-use crate::Profile;
+use crate::{Practitioner, Profile};
 
 /// Far above any real profile, in bytes.
 const LARGEST: u64 = 256 * 1024;
 
 /// Where profiles are kept, by eHealthID.
-pub struct Profiles(Place);
+pub struct Profiles {
+    place: Place,
+    /// Held by whoever writes, so that nobody puts back what he read before another wrote.
+    writing: Mutex<()>,
+}
 
 enum Place {
     Folder(PathBuf),
@@ -50,13 +54,20 @@ impl Profiles {
     /// One file for each physician in a folder of this user's own.
     #[must_use]
     pub fn in_folder(folder: PathBuf) -> Self {
-        Self(Place::Folder(folder))
+        Self::at(Place::Folder(folder))
     }
 
     /// Gone with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self(Place::Memory(Mutex::default()))
+        Self::at(Place::Memory(Mutex::default()))
+    }
+
+    const fn at(place: Place) -> Self {
+        Self {
+            place,
+            writing: Mutex::new(()),
+        }
     }
 
     /// The profile of a physician, if one was kept. Waits for the disk.
@@ -64,7 +75,7 @@ impl Profiles {
     /// # Errors
     /// [`ProfileError`]: the file cannot be read or understood.
     pub fn find(&self, ehealth_id: &str) -> Result<Option<Profile>, ProfileError> {
-        match &self.0 {
+        match &self.place {
             Place::Memory(profiles) => Ok(profiles.lock().unwrap_or_else(PoisonError::into_inner).get(ehealth_id).cloned()),
             Place::Folder(folder) => read(&file_of(folder, ehealth_id)?),
         }
@@ -75,7 +86,7 @@ impl Profiles {
     /// # Errors
     /// [`ProfileError`]: the folder or the file cannot be read or understood.
     pub fn only(&self) -> Result<Option<Profile>, ProfileError> {
-        match &self.0 {
+        match &self.place {
             Place::Memory(profiles) => {
                 let profiles = profiles.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(profiles.values().next().filter(|_| profiles.len() == 1).cloned())
@@ -92,7 +103,34 @@ impl Profiles {
     /// # Errors
     /// [`ProfileError::Storage`]: the disk is full or read-only.
     pub fn keep(&self, ehealth_id: &str, profile: &Profile) -> Result<(), ProfileError> {
-        match &self.0 {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(ehealth_id, profile)
+    }
+
+    /// The profile of a physician, blank when none was kept, with what the login says of her noted. What cannot be noted is noted at
+    /// the next login: a disk that is full takes nobody's profile away. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ProfileError`]: the file cannot be read or understood.
+    pub fn known(&self, physician: Practitioner) -> Result<Profile, ProfileError> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = self.find(&physician.ehealth_id)?.unwrap_or_default();
+        if stored.physician.as_ref() == Some(&physician) {
+            return Ok(stored);
+        }
+        let ehealth_id = physician.ehealth_id.clone();
+        let profile = Profile {
+            physician: Some(physician),
+            ..stored
+        };
+        if let Err(error) = self.put(&ehealth_id, &profile) {
+            tracing::warn!(%error, "the profile could not be written");
+        }
+        Ok(profile)
+    }
+
+    fn put(&self, ehealth_id: &str, profile: &Profile) -> Result<(), ProfileError> {
+        match &self.place {
             Place::Memory(profiles) => {
                 profiles
                     .lock()
@@ -197,6 +235,49 @@ mod tests {
             assert_eq!(mode(&place), 0o700);
             assert_eq!(mode(&place.join("1900000001.json")), 0o600);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_disk_that_cannot_be_written_takes_no_profile_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let weber = Practitioner {
+            ehealth_id: "1900000001".into(),
+            name: "Dr Anne Weber".into(),
+            provider_codes: vec!["90000101".into()],
+        };
+        let place = folder.path().join("profiles");
+        // A name that leads nowhere: there is nothing to read, and nothing can be made there.
+        std::os::unix::fs::symlink(folder.path().join("unplugged").join("profiles"), &place).unwrap();
+        let profiles = Profiles::in_folder(place.clone());
+        assert!(profiles.keep("1900000001", &named("Weber")).is_err());
+        assert_eq!(profiles.known(weber.clone()).unwrap().physician.as_ref(), Some(&weber));
+
+        std::fs::remove_file(&place).unwrap();
+        profiles.keep("1900000001", &named("Weber")).unwrap();
+        let told = profiles.known(weber.clone()).unwrap();
+        assert_eq!((told.last_name.as_str(), told.physician.as_ref()), ("Weber", Some(&weber)));
+        assert_eq!(profiles.find("1900000001").unwrap(), Some(told));
+    }
+
+    #[test]
+    fn what_is_typed_while_a_login_is_noted_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let profiles = Profiles::in_folder(folder.path().to_owned());
+        std::thread::scope(|scope| {
+            for turn in 0..50 {
+                let practitioner = Practitioner {
+                    ehealth_id: "1900000001".into(),
+                    name: turn.to_string(),
+                    ..Practitioner::default()
+                };
+                let noting = scope.spawn(|| profiles.known(practitioner).unwrap());
+                profiles.keep("1900000001", &named(&format!("Weber {turn}"))).unwrap();
+                noting.join().unwrap();
+                let kept = profiles.find("1900000001").unwrap().unwrap();
+                assert_eq!(kept.last_name, format!("Weber {turn}"));
+            }
+        });
     }
 
     #[test]

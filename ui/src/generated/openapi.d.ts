@@ -65,7 +65,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. */
+        /**
+         * Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. A document
+         *     whose deposit had no answer, and which the authority says it never received, is `failed` afterwards.
+         */
         post: operations["cancel"];
         delete?: never;
         options?: never;
@@ -82,7 +85,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Hands volets to a printer through a pipe; no file is written. */
+        /**
+         * Hands volets to a printer through a pipe; no file is written. When the printer takes some and then no more, the answer names what it
+         *     took and, as `problem`, why no more.
+         */
         post: operations["print"];
         delete?: never;
         options?: never;
@@ -301,7 +307,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The logged-in physician's own data; what was never typed is filled from the session. */
+        /**
+         * The logged-in physician's own data; what was never typed is filled from the session. Without a login, the profile kept on this
+         *     machine when there is exactly one, since a form on paper needs no login.
+         */
         get: operations["profile"];
         /** Keeps the logged-in physician's own data in place of what was kept before. Nothing of a patient belongs here. */
         put: operations["keep_profile"];
@@ -520,7 +529,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             finished_at?: string | null;
-            /** @description Whether its pages are still in memory. */
+            /** @description Whether its pages are still in memory, and the caller may see them. */
             has_pages: boolean;
             /** Format: uuid */
             id: string;
@@ -739,10 +748,11 @@ export interface components {
         PrintView: {
             /** @description The system's name of the first job. */
             job: string;
-            /** @description Every job, one for each volet. */
+            /** @description Every job, one for each volet in the order asked for; fewer when a later one was not taken. */
             jobs: string[];
             /** @description The queue. */
             printer: string;
+            problem?: components["schemas"]["Problem"] | null;
         };
         /** @description One queue. */
         Printer: {
@@ -908,15 +918,18 @@ export interface components {
             /** @description The name in the signer's certificate; like all below, only while the document is in memory. */
             signed_by?: string | null;
         };
-        /** @description One remark of mySecu, in its own words. */
+        /**
+         * @description One remark of mySecu, in its own words; `paid-share-differs` and `paid-amount-unsaid` are remarks of this program, in the caller's
+         *     language.
+         */
         ReceiptAnomaly: {
-            /** @description mySecu's code. */
+            /** @description Its code. */
             code: string;
             /** @description Which line of the form it is about, from 0. */
             line?: number | null;
-            /** @description mySecu's sentence. */
+            /** @description Its sentence. */
             message: string;
-            /** @description Whether it prevented the deposit. */
+            /** @description An error prevented what was asked for. */
             severity: components["schemas"]["Severity"];
         };
         /** @description A group of fields under one heading. */
@@ -1210,7 +1223,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such form */
+            /** @description No such form, or no such document to replace */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1219,7 +1232,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The id stands for another document */
+            /** @description The id stands for another document, or what is to be replaced was replaced already */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1246,7 +1259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The values have errors and nothing was sent, or mySecu refused the content */
+            /** @description The values have errors, the form is not deposited, the other document cannot be replaced by this one, or mySecu refused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1443,6 +1456,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description This program failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description AeS failed */
             502: {
                 headers: {
@@ -1488,7 +1510,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Cancelled, now or before */
+            /** @description Cancelled, now or before; or `failed`: it never arrived */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1560,7 +1582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The reason is empty or too long, or the authority refused */
+            /** @description The reason cannot be sent, what is to take the place cannot, the form has no cancellation, or the authority refused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1623,7 +1645,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The printer took it */
+            /** @description The printer took it, or at least the first volet of it */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1641,7 +1663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nobody is logged in */
+            /** @description Nobody is logged in, or the token is not valid */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1650,7 +1672,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No longer in memory, no such volet or printer, or this door prints nothing */
+            /** @description The token names no physician */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No longer in memory, cancelled, no such volet or printer, or this door prints nothing */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1695,8 +1726,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The printer did not take it, or this system has no printing */
+            /** @description AeS failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The printer did not take it, this system has no printing, or this installation cannot work as it is set up */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS cannot be reached */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1762,7 +1811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No longer in memory */
+            /** @description No longer in memory, or no longer handed out: cancelled, or a receipt of what may not have been paid */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1971,8 +2020,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token */
+            /** @description No valid token */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token names no physician */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2018,6 +2076,33 @@ export interface operations {
             };
             /** @description This program failed */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS cannot be reached */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2191,7 +2276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This id was deposited, or may have been */
+            /** @description This id was deposited, or may have been, or stands for another document */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2350,7 +2435,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The values have errors, or the authority refused the content */
+            /** @description The values have errors, the form is not simulated, or the authority refused the content */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2629,7 +2714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not every line was accepted, or the authority refused */
+            /** @description Not every line was accepted, the values have errors by now, or the authority refused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2665,7 +2750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An authority cannot be reached, or the outcome of the order is not known */
+            /** @description An authority cannot be reached, the outcome of the order is not known, or that of a contestation */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2692,6 +2777,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PrintersView"];
+                };
+            };
+            /** @description The token cannot be read */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description This door prints nothing */
@@ -2723,7 +2817,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The profile */
+            /** @description The profile of the physician logged in; without a login, the only one kept here */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2732,8 +2826,17 @@ export interface operations {
                     "application/json": components["schemas"]["Profile"];
                 };
             };
-            /** @description Nobody is logged in */
+            /** @description Nobody is logged in, and there is no profile here or more than one; or the token is not valid */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token names no physician */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2752,6 +2855,33 @@ export interface operations {
             };
             /** @description This program failed */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS cannot be reached */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2792,8 +2922,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nobody is logged in */
+            /** @description Nobody is logged in, or the token is not valid */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token names no physician */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2839,6 +2978,33 @@ export interface operations {
             };
             /** @description This program failed */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This installation cannot work as it is set up */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description AeS cannot be reached */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { exactly, matching, ranked } from './codes';
+import { exactly, matching, ranked, settled, taken } from './codes';
 
 const options = [
   { value: 'C1', label: 'Consultation' },
@@ -32,3 +32,23 @@ it('a whole code is its option, however it was typed', () => {
   expect(exactly(options, ' c1')?.value).toBe('C1');
   expect(exactly(options, 'c')).toBeUndefined();
 });
+
+it.each([
+  ['V1', -1, 'V1'],
+  ['e10', -1, 'E10'],
+  ['', -1, undefined],
+  ['c', -1, 'C2'],
+  ['V1', 0, 'C2'],
+  ['zz', -1, undefined],
+])('Enter after “%s”, with the arrows on %i, takes %s', (typed, active, value) => {
+  expect(taken(matching(ranked(options, ['C2']), typed), typed, active)?.value).toBe(value);
+});
+
+it.each([
+  ['c2', 'C2'],
+  [' e10 ', 'E10'],
+  ['élec', 'E10'],
+  ['con', 'con'],
+  ['Z99', 'Z99'],
+  ['', ''],
+])('leaving “%s” leaves “%s”', (typed, value) => expect(settled(ranked(options, ['V1']), typed)).toBe(value));

@@ -14,6 +14,21 @@ export function exactly(options: Option[], typed: string): Option | undefined {
   return options.find((option) => folded(option.value) === sought);
 }
 
+/** What Enter takes from an open list: the entry the arrows stand on; else the whole code that was typed, never another one; else the first that fits. */
+export function taken(found: Option[], typed: string, active: number): Option | undefined {
+  if (active >= 0) return found[active];
+  if (typed.trim() === '') return undefined;
+  return exactly(found, typed) ?? found[0];
+}
+
+/** What leaving makes of what was typed: a whole code as the list writes it, a word that fits one entry only as that entry. */
+export function settled(options: Option[], typed: string): string {
+  const exact = exactly(options, typed);
+  if (exact) return exact.value;
+  const [only, ...others] = /\p{L}{3}/u.test(typed) ? matching(options, typed) : [];
+  return only && others.length === 0 ? only.value : typed;
+}
+
 /** What fits what was typed, codes before words; everything when nothing was typed, or a whole code. */
 export function matching(options: Option[], typed: string): Option[] {
   const sought = folded(typed);

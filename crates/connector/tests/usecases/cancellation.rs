@@ -155,9 +155,17 @@ async fn a_document_is_cancelled_once() {
     let line = desk.cancel(1, None).await.unwrap();
     assert_eq!(
         (line.entry.state, line.cancellable, line.has_pages),
-        (State::Cancelled, false, true)
+        (State::Cancelled, false, false)
     );
     assert_eq!(desk.authority.told(CANCELLATION, "TypeAnnulation").as_deref(), Some("1"));
+    let told = desk.connector.document(&Caller::OwnSession, Uuid::from_u128(1)).await.unwrap();
+    assert!(told.receipt.is_some() && told.volets.is_empty());
+    assert_eq!(
+        code(desk.volet(1, "caisse").await),
+        "document-unknown",
+        "what does not hold is not handed out"
+    );
+    assert!(desk.issue(1, None).await.unwrap().volets.is_empty());
     assert_eq!(desk.authority.told(CANCELLATION, "UUIDDocumentRemplacant"), None);
 
     let again = desk.cancel(1, Some(2)).await.unwrap();
@@ -177,7 +185,7 @@ async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
     assert_eq!(code(desk.issue(1, None).await), "mysecu-refused");
     assert_eq!(code(desk.cancel(1, None).await), "document-not-deposited");
     desk.issue(1, None).await.unwrap();
-    for reason in ["", "  ", "deux\nlignes", &"x".repeat(201)] {
+    for reason in ["", "  ", "deux\nlignes", "caché\u{200b}", &"x".repeat(201)] {
         let cancel = Cancel {
             id: Uuid::from_u128(1),
             reason: Patient::new(reason.to_owned()),
@@ -186,6 +194,17 @@ async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
         let outcome = desk.connector.cancel(Caller::OwnSession, cancel).await;
         assert_eq!(code(outcome), "cancellation-reason-wrong");
     }
+    let signatures = *desk.pen.signatures.lock().unwrap();
+    let hidden = Issue {
+        id: Uuid::from_u128(2),
+        kind: "ecit".into(),
+        values: example("ecit", "illness"),
+        replaces: Some(Uuid::from_u128(1)),
+        reason: Some(Patient::new("caché\u{200b}".to_owned())),
+    };
+    let outcome = desk.connector.issue(Caller::OwnSession, hidden, Lang::En).await;
+    assert_eq!(code(outcome), "cancellation-reason-wrong");
+    assert_eq!(*desk.pen.signatures.lock().unwrap(), signatures, "nothing is signed for it");
     desk.person.become_another();
     assert_eq!(code(desk.cancel(1, None).await), "document-unknown");
     desk.person.leave();
@@ -198,7 +217,7 @@ async fn a_document_of_unknown_outcome_can_be_cancelled_to_be_sure() {
     let desk = Desk::open().await;
     desk.authority.will(&[Say::Lose]);
     assert_eq!(code(desk.issue(1, None).await), "mysecu-outcome-unknown");
-    desk.authority.will(&[Say::Refuse("INCONNU")]);
+    desk.authority.will(&[Say::Refuse("DELAI")]);
     assert_eq!(code(desk.cancel(1, None).await), "cancellation-refused");
     let entry = desk.entry(1).await;
     assert_eq!(
@@ -208,6 +227,74 @@ async fn a_document_of_unknown_outcome_can_be_cancelled_to_be_sure() {
     assert_eq!(code(desk.issue(2, Some(1)).await), "no error");
     assert_eq!((desk.state(1).await, desk.state(2).await), (State::Cancelled, State::Deposited));
     assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, CANCELLATION, DEPOSIT]);
+}
+
+#[tokio::test]
+async fn a_document_the_authority_never_had_is_failed_and_its_place_is_free() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Lose, Say::Refuse("INCONNU")]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-outcome-unknown");
+    let line = desk.cancel(1, None).await.unwrap();
+    let problem = line.entry.problem.map(|(code, _)| code);
+    assert_eq!(
+        (line.entry.state, problem.as_deref(), line.cancellable, line.has_pages),
+        (State::Failed, Some("document-not-deposited"), false, false)
+    );
+    assert_eq!(code(desk.issue_changed(1).await), "no error", "it may be corrected and sent");
+
+    // Its cancellation may be lost as well, and asking again clears both.
+    desk.authority.will(&[Say::Lose, Say::Lose, Say::RefuseBarely("INCONNU")]);
+    assert_eq!(code(desk.issue(3, None).await), "mysecu-outcome-unknown");
+    assert_eq!(code(desk.issue(4, Some(3)).await), "cancellation-outcome-unknown");
+    assert_eq!(desk.state(3).await, State::Cancelling);
+    desk.issue(4, Some(3)).await.unwrap();
+    let (old, new) = (desk.entry(3).await, desk.entry(4).await);
+    assert_eq!((old.state, old.replaced_by), (State::Failed, Some(Uuid::from_u128(4))));
+    assert_eq!((new.state, new.replaces), (State::Deposited, Some(Uuid::from_u128(3))));
+    assert_eq!(
+        code(desk.issue(3, None).await),
+        "document-already-replaced",
+        "not a second one beside it"
+    );
+
+    // What the authority confirmed it had is not failed by a later word.
+    desk.authority.will(&[Say::Refuse("INCONNU")]);
+    assert_eq!(code(desk.cancel(4, None).await), "cancellation-refused");
+    assert_eq!(desk.state(4).await, State::Deposited);
+}
+
+#[tokio::test]
+async fn a_place_is_taken_only_by_what_was_not_sent() {
+    let desk = Desk::open().await;
+    for id in [1, 2] {
+        desk.issue(id, None).await.unwrap();
+    }
+    assert_eq!(code(desk.cancel(1, Some(2)).await), "document-replaces-other", "deposited already");
+    let fee_note = econnector_connector::Paper {
+        id: Uuid::from_u128(3),
+        kind: "mh".into(),
+        values: example("mh", "minimal"),
+    };
+    desk.connector.paper(Caller::OwnSession, fee_note, Lang::En).await.unwrap();
+    assert_eq!(code(desk.cancel(1, Some(3)).await), "document-replaces-other", "another kind");
+    assert_eq!(desk.authority.models(), [DEPOSIT, DEPOSIT]);
+    desk.authority.will(&[Say::Refuse("CODE")]);
+    assert_eq!(code(desk.issue(4, None).await), "mysecu-refused");
+    desk.authority.will(&[Say::Lose]);
+    assert_eq!(code(desk.cancel(1, Some(4)).await), "cancellation-outcome-unknown");
+    desk.authority.will(&[Say::RefuseBarely("DEJA_ANNULE")]);
+    let line = desk.cancel(1, Some(4)).await.unwrap();
+    assert_eq!(line.entry.state, State::Cancelled, "done before is done, even without a reference");
+}
+
+#[tokio::test]
+async fn a_task_that_dies_binds_its_id_to_nothing() {
+    let desk = Desk::open().await;
+    *desk.pen.explodes.lock().unwrap() = true;
+    assert_eq!(code(desk.issue(1, None).await), "internal");
+    assert_eq!(desk.state(1).await, State::Failed);
+    *desk.pen.explodes.lock().unwrap() = false;
+    assert_eq!(code(desk.issue_changed(1).await), "no error");
 }
 
 #[tokio::test]

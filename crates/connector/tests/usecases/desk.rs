@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use econnector_base::{Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
-use econnector_connector::{Caller, Cancel, Connector, Error, Issue, Issued, JournalLine, Parts, Simulate, Simulated, Values};
+use econnector_connector::{Caller, Cancel, Connector, Error, Issue, Issued, JournalLine, Parts, Simulate, Simulated, Values, VoletCopy};
 use econnector_forms::{Environment, Lang, Pack};
 use econnector_identity::{
     Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe as AesProbe, SessionState, SessionView,
@@ -29,8 +29,14 @@ pub(crate) enum Say {
     Accept,
     /// No, by this code.
     Refuse(&'static str),
+    /// No, by this code and with nothing else.
+    RefuseBarely(&'static str),
+    /// Yes to the payment, but of another amount than was simulated.
+    PayLess,
     /// Yes to the simulation, but for its first line.
     DeclineALine,
+    /// Yes to the simulation, with a remark that can be contested.
+    Remark,
     /// Nothing: the line is cut after the message left.
     Lose,
     /// Nothing: the message did not leave.
@@ -50,12 +56,14 @@ pub(crate) struct Authority {
 pub(crate) struct Person {
     token: Arc<Secret>,
     logged_in: Mutex<Option<Principal>>,
+    undecided: Mutex<bool>,
 }
 
 /// The signature service, which may be told to fail.
 pub(crate) struct Pen {
     kms: Kms,
     pub(crate) broken: Mutex<bool>,
+    pub(crate) explodes: Mutex<bool>,
     pub(crate) signatures: Mutex<usize>,
 }
 
@@ -63,6 +71,10 @@ pub(crate) struct Pen {
 #[derive(Default)]
 pub(crate) struct Queue {
     pub(crate) printed: Mutex<Vec<(String, Vec<u8>)>>,
+    /// How many more jobs it takes; any number when `None`.
+    pub(crate) room: Mutex<Option<usize>>,
+    /// There is no printing on this machine.
+    pub(crate) absent: Mutex<bool>,
 }
 
 /// The computer's clock, on the day of the examples.
@@ -99,11 +111,13 @@ impl Desk {
                 Arc::new(RandomIds),
             ),
             broken: Mutex::new(false),
+            explodes: Mutex::new(false),
             signatures: Mutex::new(0),
         });
         let person = Arc::new(Person {
             token: Arc::new(token(&transport, ready).await),
             logged_in: Mutex::new(Some(weber())),
+            undecided: Mutex::new(false),
         });
         let (authority, queue) = (Arc::new(Authority::default()), Arc::new(Queue::default()));
         let journal = Journal::in_memory().await.unwrap();
@@ -140,6 +154,27 @@ impl Desk {
             reason: None,
         };
         self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+    }
+
+    /// The same certificate with another last day.
+    pub(crate) async fn issue_changed(&self, id: u128) -> Result<Issued, Error> {
+        self.issue_values(id, example_with("ecit", "illness", "last_day", "2026-10-29"))
+            .await
+    }
+
+    pub(crate) async fn issue_values(&self, id: u128, values: Values) -> Result<Issued, Error> {
+        let issue = Issue {
+            id: Uuid::from_u128(id),
+            kind: "ecit".into(),
+            values,
+            replaces: None,
+            reason: None,
+        };
+        self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+    }
+
+    pub(crate) async fn volet(&self, id: u128, name: &str) -> Result<VoletCopy, Error> {
+        self.connector.volet(&Caller::OwnSession, Uuid::from_u128(id), name).await
     }
 
     pub(crate) async fn cancel(&self, id: u128, replaced_by: Option<u128>) -> Result<JournalLine, Error> {
@@ -260,6 +295,23 @@ impl Person {
         *self.logged_in.lock().unwrap() = None;
     }
 
+    /// Dr Weber is back.
+    pub(crate) fn come_back(&self) {
+        *self.logged_in.lock().unwrap() = Some(weber());
+        *self.undecided.lock().unwrap() = false;
+    }
+
+    /// A secretary is, who has not said yet for whom she acts.
+    pub(crate) fn become_a_secretary(&self) {
+        let mut secretary = weber();
+        secretary.actor = Actor {
+            id: "claire".into(),
+            name: "Claire Hoffmann".into(),
+        };
+        *self.logged_in.lock().unwrap() = Some(secretary);
+        *self.undecided.lock().unwrap() = true;
+    }
+
     /// A colleague is.
     pub(crate) fn become_another(&self) {
         let mut other = weber();
@@ -286,7 +338,7 @@ impl Identity for Person {
         let state = match self.logged_in.lock().unwrap().clone() {
             Some(principal) => SessionState::LoggedIn {
                 actor: principal.actor,
-                physician: Some(principal.physician),
+                physician: (!*self.undecided.lock().unwrap()).then_some(principal.physician),
                 acts_for: Vec::new(),
                 until: principal.until,
             },
@@ -348,6 +400,7 @@ impl Signer for Pen {
                 correlation_id: None,
             });
         }
+        assert!(!*self.explodes.lock().unwrap(), "the pen explodes");
         *self.signatures.lock().unwrap() += 1;
         self.kms.sign(token, data, algorithm).await
     }
@@ -364,6 +417,9 @@ impl Signer for Pen {
 #[async_trait]
 impl Printers for Queue {
     async fn list(&self) -> Result<Vec<Printer>, PrintError> {
+        if *self.absent.lock().unwrap() {
+            return Err(PrintError::Unavailable);
+        }
         let printer = |name: &str, is_default| Printer {
             name: name.into(),
             description: None,
@@ -377,6 +433,9 @@ impl Printers for Queue {
             return Err(PrintError::UnknownPrinter);
         }
         let mut printed = self.printed.lock().unwrap();
+        if self.room.lock().unwrap().is_some_and(|room| printed.len() >= room) {
+            return Err(PrintError::Failed("the queue is full"));
+        }
         printed.push((printer.to_owned(), pdf.to_vec()));
         Ok(format!("{printer}-{}", printed.len()))
     }
@@ -477,10 +536,10 @@ fn answer(model: &str, xml: &str, say: Say) -> String {
             let totals =
                 tag("totalPartStatutaire", "80.00") + &tag("totalParticipationPersonelle", "20.00") + &tag("sommeTotale", "100.00");
             let remark = match say {
-                Say::DeclineALine => tag(
+                Say::DeclineALine | Say::Remark => tag(
                     "anomalies",
                     &(tag("identifiantAnomalie", "A-1")
-                        + &tag("type", "E")
+                        + &tag("type", if let Say::Remark = say { "W" } else { "E" })
                         + &tag("code", "NON_ELIGIBLE")
                         + &tag("identifiantExternePrestation", &ids[0])),
                 ),
@@ -490,18 +549,23 @@ fn answer(model: &str, xml: &str, say: Say) -> String {
             ("simulationMedecinRetour", head + &lines + &totals + &remark)
         }
         "2023-CNS-PID-VAL-V1" => {
+            let [statutory, paid] = match say {
+                Say::PayLess => ["70.00", "65.00"],
+                _ => ["80.00", "75.00"],
+            };
             let paid = tag("UuidSecu", "PAY-1")
-                + &tag("partStatutaire", "80.00")
+                + &tag("partStatutaire", statutory)
                 + &tag("recouvrement", "5.00")
-                + &tag("montantPaye", "75.00")
+                + &tag("montantPaye", paid)
                 + &tag("motif", "Recouvrement");
             ("validationSimulationMedecinRetour", simulated() + &paid)
         }
         "2023-CNS-PID-CON-V1" => ("contestationSimulationMedecinRetour", simulated() + &tag("UuidSecu", "CON-1")),
         other => panic!("no answer to {other}"),
     };
+    let body = if let Say::RefuseBarely(_) = say { String::new() } else { body };
     let refusal = match say {
-        Say::Refuse(code) => tag("anomalies", &(tag("type", "E") + &tag("code", code) + &tag("motif", "Non"))),
+        Say::Refuse(code) | Say::RefuseBarely(code) => tag("anomalies", &(tag("type", "E") + &tag("code", code) + &tag("motif", "Non"))),
         _ => String::new(),
     };
     format!("<cns:{root} xmlns:cns=\"http://www.secu.lu/ciss/cns\">{body}{refusal}</cns:{root}>")

@@ -9,3 +9,4 @@ mod paper;
 mod printing;
 mod profile;
 mod simulation;
+mod values;

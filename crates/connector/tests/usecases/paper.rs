@@ -82,6 +82,64 @@ async fn what_was_sent_or_may_have_been_is_not_put_on_paper() {
 }
 
 #[tokio::test]
+async fn a_try_to_send_that_fails_leaves_the_paper_and_says_why() {
+    let desk = Desk::open().await;
+    desk.paper(1, "ecit", example("ecit", "illness")).await.unwrap();
+    *desk.pen.broken.lock().unwrap() = true;
+    assert_eq!(code(desk.issue(1, None).await), "kms-garbage");
+    let entry = desk.entry(1).await;
+    assert_eq!(
+        (entry.state, entry.problem.map(|(code, _)| code).as_deref()),
+        (State::Paper, Some("kms-garbage"))
+    );
+    *desk.pen.broken.lock().unwrap() = false;
+    // What the patient holds is what is deposited; corrected, it is printed again first.
+    assert_eq!(code(desk.issue_changed(1).await), "id-already-used");
+    let corrected = example_with("ecit", "illness", "last_day", "2026-10-29");
+    desk.paper(1, "ecit", corrected).await.unwrap();
+    assert_eq!(desk.entry(1).await.problem, None);
+    assert_eq!(code(desk.issue(1, None).await), "id-already-used");
+    assert_eq!(desk.issue_changed(1).await.unwrap().state, State::Deposited);
+}
+
+#[tokio::test]
+async fn paper_made_without_a_login_is_deposited_only_by_the_physician_it_names() {
+    let desk = Desk::open().await;
+    desk.person.leave();
+    desk.paper(1, "ecit", example("ecit", "illness")).await.unwrap();
+    let journal = async || desk.connector.journal(&Caller::OwnSession).await.unwrap().remove(0);
+    assert!(journal().await.has_pages, "who stands there may print it");
+    desk.person.become_another();
+    assert!(!journal().await.has_pages, "another physician has no pages of hers");
+    let colleagues = ["provider_code", "physician_ehealth_id"]
+        .into_iter()
+        .zip(["90000102", "1900000002"]);
+    let mut values = example("ecit", "illness").reveal().clone();
+    values.extend(colleagues.map(|(field, value)| (field.to_owned(), value.into())));
+    let outcome = desk.issue_values(1, econnector_base::Patient::new(values)).await;
+    assert_eq!(code(outcome), "id-already-used");
+    desk.person.come_back();
+    assert_eq!(desk.issue(1, None).await.unwrap().state, State::Deposited);
+    assert_eq!(desk.entry(1).await.who.actor_name, "Dr Anne Weber");
+}
+
+#[tokio::test]
+async fn who_made_the_paper_stays_its_maker() {
+    let desk = Desk::open().await;
+    desk.person.become_a_secretary();
+    desk.paper(1, "ecit", example("ecit", "illness")).await.unwrap();
+    let who = desk.entry(1).await.who;
+    assert_eq!(
+        (who.actor_name.as_str(), who.physician_id.as_str()),
+        ("Claire Hoffmann", "1900000001")
+    );
+    assert_eq!(code(desk.volet(1, "caisse").await), "no error", "she may print it");
+    desk.person.leave();
+    desk.paper(1, "ecit", example("ecit", "illness")).await.unwrap();
+    assert_eq!(desk.entry(1).await.who.actor_name, "Claire Hoffmann");
+}
+
+#[tokio::test]
 async fn a_form_that_is_paid_at_once_is_not_put_on_paper() {
     let desk = Desk::open().await;
     assert_eq!(

@@ -1,3 +1,4 @@
+use econnector_base::Explain as _;
 use econnector_connector::{Caller, Error, Print, Printed};
 use econnector_forms::Lang;
 use econnector_profile::Profile;
@@ -45,6 +46,40 @@ async fn volets_come_out_in_the_order_asked_for() {
         "Accueil",
         "the one asked for"
     );
+}
+
+#[tokio::test]
+async fn what_came_out_is_said_when_the_rest_does_not() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    *desk.queue.room.lock().unwrap() = Some(1);
+    let half = desk.print(1, &["employeur", "assure"], None).await.unwrap();
+    assert_eq!(half.jobs, ["Accueil-1"]);
+    assert!(half.problem.is_some_and(|problem| problem.code() == "printer-failed"));
+    assert_eq!(
+        code(desk.print(1, &["assure"], None).await),
+        "printer-failed",
+        "nothing at all is an error"
+    );
+}
+
+#[tokio::test]
+async fn where_there_is_no_printing_that_is_said() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    *desk.queue.absent.lock().unwrap() = true;
+    assert_eq!(code(desk.print(1, &["caisse"], None).await), "printing-unavailable");
+    assert_eq!(code(desk.print(1, &["caisse"], Some("Accueil")).await), "printing-unavailable");
+    assert_eq!(desk.connector.printers().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_was_cancelled_is_not_printed_any_more() {
+    let desk = Desk::open().await;
+    desk.issue(1, None).await.unwrap();
+    desk.cancel(1, None).await.unwrap();
+    assert_eq!(code(desk.print(1, &["assure"], None).await), "document-unknown");
+    assert!(desk.queue.printed.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

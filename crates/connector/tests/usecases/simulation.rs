@@ -1,6 +1,6 @@
 use econnector_base::Explain as _;
 use econnector_connector::{Caller, Contest, Preview};
-use econnector_forms::{Contested, Lang};
+use econnector_forms::{Contested, Lang, Severity};
 use econnector_journal::State;
 use uuid::Uuid;
 
@@ -95,10 +95,10 @@ async fn a_lost_simulation_is_harmless_and_a_lost_order_is_never_repeated() {
     let again = desk.validate(1).await.unwrap();
     assert_eq!((again.state, again.fresh), (State::Unknown, false));
     assert_eq!(again.problem.map(|problem| problem.code()), Some("payment-outcome-unknown"));
-    assert!(
-        !again.volets.is_empty(),
-        "the signed receipt is kept for the day the doubt is cleared"
-    );
+    assert!(again.volets.is_empty(), "no receipt of what may not have been paid");
+    assert_eq!(code(desk.volet(1, "quittance").await), "document-unknown");
+    let told = desk.connector.document(&Caller::OwnSession, Uuid::from_u128(1)).await.unwrap();
+    assert!(told.volets.is_empty() && told.receipt.is_none());
     assert_eq!(code(desk.simulate(1).await), "simulation-already-ordered");
     assert_eq!(desk.authority.models().iter().filter(|model| *model == VALIDATION).count(), 1);
 }
@@ -135,8 +135,13 @@ async fn what_is_contested_is_not_paid() {
     for (anomaly, reason) in [("A-2", "1"), ("A-1", "none")] {
         assert_eq!(code(desk.contest(1, anomaly, reason).await), "pid-contestation-wrong");
     }
-    desk.authority.will(&[Say::Lose, Say::Refuse("DELAI")]);
+    desk.authority.will(&[Say::Lose, Say::NotReached, Say::Refuse("DELAI")]);
     assert_eq!(code(desk.contest(1, "A-1", "1").await), "contestation-answer-lost");
+    assert_eq!(code(desk.contest(1, "A-1", "1").await), "mysecu-status");
+    let lost = desk.entry(1).await;
+    assert_eq!((lost.state, lost.reference.as_deref()), (State::Simulated, Some("SIM-1")));
+    assert_eq!(lost.problem.map(|(code, _)| code).as_deref(), Some("contestation-answer-lost"));
+    assert_eq!(lost.correlation_id.as_deref(), Some("Id-lost"));
     assert_eq!(code(desk.contest(1, "A-1", "1").await), "contestation-refused");
     assert_eq!(desk.state(1).await, State::Simulated);
     desk.authority.will(&[Say::Refuse("DEJA_CONTESTE")]);
@@ -150,6 +155,89 @@ async fn what_is_contested_is_not_paid() {
     assert_eq!(code(desk.validate(1).await), "simulation-contested");
     assert_eq!(code(desk.contest(1, "A-1", "1").await), "simulation-contested");
     assert_eq!(code(desk.simulate(1).await), "no error", "a new answer may be asked for");
+}
+
+#[tokio::test]
+async fn what_may_be_contested_is_not_paid_until_that_is_settled() {
+    let desk = Desk::open().await;
+    for (settles, says) in [
+        ("a refusal", Say::Refuse("DELAI")),
+        ("a contestation that was there already", Say::RefuseBarely("DEJA_CONTESTE")),
+    ] {
+        desk.authority.will(&[Say::Remark]);
+        desk.simulate(1).await.unwrap();
+        desk.authority.will(&[Say::Lose]);
+        assert_eq!(code(desk.contest(1, "A-1", "1").await), "contestation-answer-lost");
+        let refused = desk.validate(1).await.err().unwrap();
+        assert_eq!(
+            (refused.code(), refused.correlation_id().as_deref()),
+            ("contestation-answer-lost", Some("Id-lost"))
+        );
+        desk.authority.will(&[says]);
+        let again = desk.contest(1, "A-1", "1").await;
+        assert_eq!(again.is_ok(), matches!(says, Say::RefuseBarely(_)), "{settles}");
+        assert!(
+            again.is_err() || again.unwrap() == "SIM-1",
+            "known by its own name where the authority gives none"
+        );
+    }
+    assert_eq!(*desk.pen.signatures.lock().unwrap(), 0);
+    desk.simulate(1).await.unwrap();
+    desk.authority.will(&[Say::Accept]);
+    assert_eq!(code(desk.validate(1).await), "no error", "simulated anew");
+}
+
+#[tokio::test]
+async fn what_was_paid_before_is_paid() {
+    for (says, reference, paid) in [
+        (Say::Refuse("DEJA_VALIDE"), "PAY-1", Some(7500)),
+        (Say::RefuseBarely("DEJA_VALIDE"), "SIM-1", None),
+    ] {
+        let desk = Desk::open().await;
+        desk.simulate(1).await.unwrap();
+        desk.authority.will(&[says]);
+        let settled = desk.validate(1).await.unwrap();
+        let receipt = settled.receipt.unwrap();
+        assert_eq!((settled.state, receipt.reference.as_str()), (State::Deposited, reference));
+        assert_eq!(
+            receipt.payment.map(|payment| payment.paid),
+            paid,
+            "an amount that was not said is not nothing"
+        );
+        let remark = receipt.anomalies.first().unwrap();
+        assert_eq!((remark.code.as_str(), remark.severity), ("DEJA_VALIDE", Severity::Warning));
+        let own = receipt.anomalies.get(1).map(|remark| remark.code.as_str());
+        assert_eq!(own, paid.is_none().then_some("paid-amount-unsaid"));
+        assert_eq!(desk.state(1).await, State::Deposited);
+    }
+}
+
+#[tokio::test]
+async fn a_payment_of_another_share_than_simulated_is_pointed_out() {
+    let desk = Desk::open().await;
+    let mut said = Vec::new();
+    for (id, lang) in [(1, Lang::Fr), (2, Lang::De), (3, Lang::En), (4, Lang::Lb)] {
+        desk.simulate(id).await.unwrap();
+        desk.authority.will(&[Say::PayLess]);
+        let paid = desk
+            .connector
+            .validate(Caller::OwnSession, Uuid::from_u128(id), lang)
+            .await
+            .unwrap();
+        let remarks = paid.receipt.unwrap().anomalies;
+        let [remark] = remarks.as_slice() else {
+            panic!("{remarks:?}");
+        };
+        assert_eq!((remark.code.as_str(), remark.severity), ("paid-share-differs", Severity::Warning));
+        assert!(remark.message.contains("70") && remark.message.contains("80"), "{}", remark.message);
+        said.push(remark.message.clone());
+    }
+    assert!(said[2].contains("€70.00"), "{said:?}");
+    said.sort();
+    said.dedup();
+    assert_eq!(said.len(), 4);
+    desk.simulate(5).await.unwrap();
+    assert!(desk.validate(5).await.unwrap().receipt.unwrap().anomalies.is_empty());
 }
 
 #[tokio::test]

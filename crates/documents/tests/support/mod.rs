@@ -47,6 +47,7 @@ pub fn facts(day: Date) -> DocumentFacts {
         reference: Some("7d1f0a52-51f7-4a5c-8d5d-2b1c9e3f4a60".to_owned()),
         training: false,
         paper: false,
+        preview: false,
     }
 }
 
@@ -121,6 +122,19 @@ pub fn lines(pdf: &[u8]) -> String {
 pub fn text(pdf: &[u8]) -> String {
     let text = run("pdftotext", &["-layout", "a.pdf", "-"], written(pdf).path());
     text.replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The pages as pixels.
+pub fn pixels(pdf: &[u8]) -> Vec<Vec<u8>> {
+    let folder = written(pdf);
+    run("pdftoppm", &["-r", "100", "a.pdf", "a"], folder.path());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "ppm"));
+    files.sort();
+    files.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 /// Everything a program could find in the file: as it is, and unpacked.
