@@ -1,17 +1,29 @@
-//! Makes the connector beside the window, so that the window opens at once and requests wait for the core, not the eye.
+//! Makes the connector beside the window, so that the window opens at once and requests wait for the core, not the eye; and opens
+//! the door for practice software on the same connector.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use econnector_api::Door;
 use econnector_assembly::{AssemblyError, Host, Settings, SettingsError, assemble};
-use econnector_base::{Explain, Fault};
+use econnector_base::{Explain, Fault, SystemClock};
+use econnector_connector::Connector;
+use econnector_forms::Environment;
 use econnector_identity::{NoKeyring, OsKeyring, TokenStore};
+use econnector_loopback::{Link, LinkError, LinkOptions, Listening, Rules};
 use econnector_training::{Training, TrainingError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::browser::SystemBrowser;
+use crate::folders::Folders;
+
+/// What the installation decided about the link, beside the settings.
+pub(crate) const RULES: &str = "loopback.toml";
+
+/// How long the end may take: a request that is being answered is finished, and none can hold the program.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no core behind the window.
 #[derive(Debug, thiserror::Error)]
@@ -50,41 +62,56 @@ impl Explain for HostError {
     }
 }
 
-/// Folders of this user, given by the shell.
-pub(crate) struct Folders {
-    pub(crate) config: PathBuf,
-    pub(crate) data: PathBuf,
-}
-
-/// The router, as soon as there is one.
+/// The core, as soon as there is one.
 #[derive(Clone)]
 pub(crate) struct Ready {
     runtime: Handle,
     state: watch::Receiver<Option<Result<Core, Arc<HostError>>>>,
+    end: watch::Sender<bool>,
 }
 
 #[derive(Clone)]
 struct Core {
+    /// The window's.
     router: axum::Router,
-    /// Lives as long as the router: dropping it stops the stand-ins.
-    _training: Option<Arc<Training>>,
+    link: Option<Link>,
+}
+
+/// What stops when it is dropped.
+struct Running {
+    listening: Option<Listening>,
+    _training: Option<Training>,
 }
 
 impl Ready {
     /// Starts making the core.
     pub(crate) fn start(runtime: &Handle, folders: Folders) -> Self {
         let (tell, state) = watch::channel(None);
+        let (end, mut ended) = watch::channel(false);
         runtime.spawn(async move {
-            let core = make(folders).await.map_err(|error| {
-                tracing::error!(%error, "the core does not start");
-                Arc::new(error)
-            });
+            let made = tokio::select! {
+                made = make(&folders) => made,
+                _ = ended.wait_for(|ended| *ended) => return,
+            };
+            let (core, running) = match made {
+                Ok((core, running)) => (Ok(core), Some(running)),
+                Err(error) => {
+                    tracing::error!(%error, "the core does not start");
+                    (Err(Arc::new(error)), None)
+                }
+            };
             tell.send_replace(Some(core));
-            tell.closed().await;
+            let _ = ended.wait_for(|ended| *ended).await;
+            if let Some(Running { listening, _training }) = running
+                && let Some(listening) = listening
+            {
+                listening.stop().await;
+            }
         });
         Self {
             runtime: runtime.clone(),
             state,
+            end,
         }
     }
 
@@ -92,32 +119,50 @@ impl Ready {
         &self.runtime
     }
 
-    /// The router, or why there is none.
+    /// The window's router, or why there is none.
     pub(crate) async fn router(&self) -> Option<Result<axum::Router, Arc<HostError>>> {
+        Some(self.core().await?.map(|core| core.router))
+    }
+
+    /// The link with practice software, when it could be opened.
+    pub(crate) async fn link(&self) -> Option<Link> {
+        self.core().await?.ok()?.link
+    }
+
+    /// Closes the door for practice software and stops the stand-ins; waits for it a little.
+    pub(crate) fn end(&self) {
+        self.end.send_replace(true);
         let mut state = self.state.clone();
-        let made = state.wait_for(Option::is_some).await.ok()?;
-        made.as_ref()
-            .map(|core| core.as_ref().map(|core| core.router.clone()).map_err(Arc::clone))
+        // The task that made the core holds the sender as long as it runs.
+        let ended = async move { while state.changed().await.is_ok() {} };
+        if self
+            .runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, ended).await })
+            .is_err()
+        {
+            tracing::warn!("the door for practice software does not close in time");
+        }
+    }
+
+    async fn core(&self) -> Option<Result<Core, Arc<HostError>>> {
+        let mut state = self.state.clone();
+        state.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
 
 /// Settings of this user make a real desktop; without them it is the training mode, in which nothing leaves the machine.
-async fn make(folders: Folders) -> Result<Core, HostError> {
-    let file = folders.config.join("settings.toml");
-    let (mut settings, training) = match std::fs::read_to_string(&file) {
-        Ok(text) => {
+async fn make(folders: &Folders) -> Result<(Core, Running), HostError> {
+    let (mut settings, training) = match read(folders.config.join("settings.toml"))? {
+        Some(text) => {
             let mut settings = Settings::from_toml(&text)?;
             settings.journal.get_or_insert(folders.data.join("journal.db"));
             (settings, None)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        None => {
             let training = Training::start().await?;
-            (
-                training.settings(Some(folders.data.join("training").join("journal.db")))?,
-                Some(Arc::new(training)),
-            )
+            let journal = folders.data.join("training").join("journal.db");
+            (training.settings(Some(journal))?, Some(training))
         }
-        Err(error) => return Err(HostError::File { path: file, error }),
     };
     settings.forms_folder.get_or_insert_with(|| folders.config.join("forms"));
     // The stand-ins end with this process, and so do their sessions: a token of theirs in the keyring would only be litter.
@@ -130,9 +175,76 @@ async fn make(folders: Folders) -> Result<Core, HostError> {
         browser: Arc::new(SystemBrowser),
         tokens,
     };
+    let environment = word(settings.environment);
     let connector = assemble(&settings, host).await?;
-    Ok(Core {
-        router: econnector_api::router(connector, Door::Desktop),
+    let (link, listening) = open_door(folders, environment, &connector).await;
+    let core = Core {
+        router: econnector_api::router(connector, Door::Desktop(link.clone())),
+        link,
+    };
+    let running = Running {
+        listening,
         _training: training,
-    })
+    };
+    Ok((core, running))
+}
+
+/// A door that does not open keeps nobody from working in the window: why is said there, and in the log.
+async fn open_door(folders: &Folders, environment: &'static str, connector: &Arc<Connector>) -> (Option<Link>, Option<Listening>) {
+    let options = |rules| LinkOptions {
+        folder: folders.data.clone(),
+        rules,
+        environment,
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Arc::new(SystemClock),
+    };
+    let link = match rules(folders).and_then(|rules| Link::open(options(rules))) {
+        Ok(link) => link,
+        Err(error) => {
+            tracing::error!(%error, "there is no link with practice software");
+            return (Link::unusable(options(Rules::default()), error).ok(), None);
+        }
+    };
+    let router = econnector_api::router(Arc::clone(connector), Door::Loopback(link.clone()));
+    match econnector_loopback::listen(router, link.clone()).await {
+        Ok(listening) => (Some(link), Some(listening)),
+        Err(error) => {
+            tracing::error!(%error, "the door for practice software does not open");
+            (Some(link), None)
+        }
+    }
+}
+
+/// What the installation decided. A file that cannot be read may have closed the door, so it does not open.
+pub(crate) fn rules(folders: &Folders) -> Result<Rules, LinkError> {
+    let unusable = |reason: String| LinkError::Unusable { file: RULES, reason };
+    match std::fs::read_to_string(folders.config.join(RULES)) {
+        Ok(text) => toml::from_str(&text).map_err(|error| unusable(error.message().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Rules::default()),
+        Err(error) => Err(unusable(error.to_string())),
+    }
+}
+
+const fn word(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Training => "training",
+        Environment::Integration => "integration",
+        Environment::Production => "production",
+    }
+}
+
+fn read(file: PathBuf) -> Result<Option<String>, HostError> {
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(HostError::File { path: file, error }),
+    }
+}
+
+/// The program where there is no screen: it serves practice software until it is told to end, and can ask nobody.
+pub(crate) fn run(folders: Folders) -> std::process::ExitCode {
+    let ready = Ready::start(tauri::async_runtime::handle().inner(), folders);
+    tauri::async_runtime::block_on(crate::ending::told());
+    ready.end();
+    std::process::ExitCode::SUCCESS
 }

@@ -1,17 +1,130 @@
-//! The desktop: one window on the shared router, in process. No command of its own beside the HTTP routes.
+//! The desktop: one window on the shared router, in process, and a door on loopback for practice software. No command of its own
+//! beside the HTTP routes.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod autostart;
 mod browser;
+mod command;
 mod door;
 mod downloads;
+mod ending;
+mod folders;
 mod host;
+mod running;
+mod tray;
 mod window;
+mod words;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+use command::Command;
+use folders::Folders;
+use words::{language, words};
+
+/// The command line was not understood.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     econnector_base::quiet_panics();
+    let line: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let command = match Command::of(&line) {
+        Ok(command) => command,
+        Err(word) => {
+            complain(&format!("econnector: {word} {}", words(language()).unknown));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match command {
+        Command::Help => say(words(language()).help),
+        Command::Version => say(concat!("econnector ", env!("CARGO_PKG_VERSION"))),
+        Command::Autostart { on } => autostart(on),
+        Command::Doctor { json } => with_folders(|folders| doctor(&folders, json)),
+        Command::Window | Command::Background => with_folders(|folders| run(folders, command == Command::Background)),
+    }
+}
+
+/// The window, or the program without one; the second start of a user leads to the first.
+fn run(folders: Folders, background: bool) -> ExitCode {
+    log_to_stderr();
+    if !window::may_be_automated(&folders) {
+        tracing::error!("automation of the window is for training mode only");
+        return ExitCode::FAILURE;
+    }
+    let turn = running::take_turn(&folders.data);
+    if turn.is_none() && (background || tauri::async_runtime::block_on(running::show_other(&folders.data))) {
+        tracing::info!("already running");
+        return ExitCode::SUCCESS;
+    }
+    if has_screen() {
+        match window::run(folders, background) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the window does not open");
+                ExitCode::FAILURE
+            }
+        }
+    } else if background {
+        host::run(folders)
+    } else {
+        tracing::error!("no screen: neither WAYLAND_DISPLAY nor DISPLAY is set");
+        ExitCode::FAILURE
+    }
+}
+
+/// Without a screen the toolkit cannot even start.
+fn has_screen() -> bool {
+    !cfg!(target_os = "linux")
+        || ["WAYLAND_DISPLAY", "DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn doctor(folders: &Folders, json: bool) -> ExitCode {
+    let report = tauri::async_runtime::block_on(econnector_loopback::doctor::examine(&folders.data, language()));
+    let text = if json {
+        serde_json::to_string_pretty(&report).unwrap_or_default()
+    } else {
+        report.to_string()
+    };
+    let said = say(text.trim_end());
+    // What keeps the door shut is decided elsewhere than in the data folder.
+    let shut = match host::rules(folders) {
+        Ok(rules) if rules.enabled => None,
+        Ok(_) => Some(words(language()).link_off.to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(reason) = &shut {
+        complain(&format!("{}: {reason}", folders.config.join(host::RULES).display()));
+    }
+    if report.ok() && shut.is_none() { said } else { ExitCode::FAILURE }
+}
+
+fn autostart(on: bool) -> ExitCode {
+    let words = words(language());
+    match autostart::set(on) {
+        Ok(()) => say(if on { words.autostart_on } else { words.autostart_off }),
+        Err((place, error)) => {
+            complain(&format!("econnector: {}: {place} ({error})", words.autostart_failed));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn with_folders(act: impl FnOnce(Folders) -> ExitCode) -> ExitCode {
+    match Folders::of_this_user() {
+        Some(folders) => act(folders),
+        None => {
+            complain("econnector: this user has no home folder");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr() {
     // A level for our own crates and no more: others' crates may dump headers and bodies when they are asked to talk.
     let level = std::env::var("ECONNECTOR_LOG")
         .ok()
@@ -23,11 +136,15 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
         .init();
-    match window::run() {
+}
+
+fn say(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the window does not open");
-            ExitCode::FAILURE
-        }
+        Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

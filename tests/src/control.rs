@@ -64,6 +64,30 @@ impl Control {
         found.remove(0)
     }
 
+    /// A token in a physician's name for somebody whom AeS lets exchange, by the real service's exchange.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn token_of(&self, ehealth_id: &str) -> String {
+        let ready = self.get("/ready").await;
+        let said = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("{name} in {ready}")).to_owned();
+        let ca = std::fs::read(said("ca_pem")).unwrap();
+        let answer = browser(Some(&ca))
+            .post(said("token_endpoint"))
+            .form(&[
+                ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                ("client_id", &said("client_id")),
+                ("client_secret", &said("client_secret")),
+                ("requested_subject", ehealth_id),
+                ("audience", &said("audience")),
+            ])
+            .send()
+            .await
+            .unwrap();
+        let body: Value = answer.json().await.unwrap();
+        body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
     /// Switches a fault on.
     ///
     /// # Panics

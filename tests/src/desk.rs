@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -27,7 +27,10 @@ impl Desk {
         let desk = Self { program, around };
         // Windows come and go while the toolkit starts; the first one found may be gone when it is to be focused.
         let until = Instant::now() + Duration::from_secs(60);
-        while !desk.try_xdotool(&["search", "--sync", "--onlyvisible", "--name", "eConnector", "windowfocus", "--sync"]) {
+        while !desk
+            .around
+            .xdotool(&["search", "--sync", "--onlyvisible", "--name", "eConnector", "windowfocus", "--sync"])
+        {
             assert!(Instant::now() < until, "the window does not take the focus");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -47,7 +50,7 @@ impl Desk {
 
     /// Ends the program as a window manager would, and returns the home it left.
     pub async fn close(mut self) -> TempDir {
-        self.xdotool(&["search", "--onlyvisible", "--name", "eConnector", "windowclose"]);
+        assert_eq!(self.around.close_windows(), 1);
         let until = Instant::now() + Duration::from_secs(10);
         while self.program.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -57,16 +60,7 @@ impl Desk {
     }
 
     fn xdotool(&self, arguments: &[&str]) {
-        assert!(self.try_xdotool(arguments), "xdotool {arguments:?}");
-    }
-
-    fn try_xdotool(&self, arguments: &[&str]) -> bool {
-        let mut command = Command::new("xdotool");
-        command.args(arguments).env("DISPLAY", self.around.display()).stdout(Stdio::null());
-        command
-            .status()
-            .unwrap_or_else(|error| panic!("xdotool: {error}: `cargo xtask test` installs it"))
-            .success()
+        assert!(self.around.xdotool(arguments), "xdotool {arguments:?}");
     }
 }
 

@@ -50,7 +50,7 @@ impl Browser for NoBrowser {
 impl Stage {
     /// A desktop over fresh stand-ins.
     pub async fn desktop() -> Self {
-        Self::with(Door::Desktop, |_| {}).await
+        Self::with(Door::Desktop(None), |_| {}).await
     }
 
     /// A core behind the given door, its settings changed by `change`.
@@ -131,26 +131,8 @@ impl Stage {
     }
 
     /// A hospital's token in a physician's name, by the real service's exchange.
-    ///
-    /// # Panics
-    /// When it is refused.
     pub async fn exchanged_token(&self, ehealth_id: &str) -> String {
-        let ready = self.training.sandbox().ready();
-        let answer = self
-            .browser()
-            .post(&ready.token_endpoint)
-            .form(&[
-                ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-                ("client_id", &ready.client_id),
-                ("client_secret", &ready.client_secret),
-                ("requested_subject", ehealth_id),
-                ("audience", &ready.audience),
-            ])
-            .send()
-            .await
-            .unwrap();
-        let body: Value = answer.json().await.unwrap();
-        body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+        self.control().token_of(ehealth_id).await
     }
 
     /// Where the stand-ins are asked what they saw.
@@ -192,10 +174,6 @@ impl Stage {
 
     fn ca(&self) -> Vec<u8> {
         std::fs::read(&self.training.sandbox().ready().ca_pem).unwrap()
-    }
-
-    fn browser(&self) -> reqwest::Client {
-        browser(Some(&self.ca()))
     }
 }
 

@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 use tokio::sync::MutexGuard;
@@ -64,16 +64,30 @@ impl Surroundings {
         self.home().join("data").join(IDENTIFIER)
     }
 
-    pub(crate) fn display(&self) -> &str {
-        &self.display
-    }
-
     /// Gives the home away, as the program left it.
     pub(crate) fn take_home(&mut self) -> TempDir {
         std::mem::replace(&mut self.home, tempfile::tempdir().unwrap())
     }
 
+    /// What the installation decided about the link with practice software.
+    pub(crate) fn set_rules(&self, rules: &str) {
+        std::fs::create_dir_all(self.config()).unwrap();
+        std::fs::write(self.config().join("loopback.toml"), rules).unwrap();
+    }
+
+    /// Starts a program here; what it says goes into files below the home.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Command {
+        let state = self.home().join("state");
+        let mut command = self.command(program, arguments);
+        command
+            .process_group(0)
+            .stdout(File::create(state.join("program.out")).unwrap())
+            .stderr(File::create(state.join("program.log")).unwrap());
+        command
+    }
+
+    /// A program that finds itself here.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let home = self.home.path();
         let path = format!("{}:{}", home.join("bin").display(), std::env::var("PATH").unwrap());
         let mut command = Command::new(program);
@@ -90,12 +104,53 @@ impl Surroundings {
             .env("PATH", path)
             // No printer but the one that the test brings.
             .env("CUPS_SERVER", home.join("run/no-cups.sock"))
+            // The language of the system: what the program says outside of its window.
+            .env("LANGUAGE", "fr_LU")
             .env_remove("WAYLAND_DISPLAY")
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .process_group(0)
-            .stdout(File::create(home.join("state/program.out")).unwrap())
-            .stderr(File::create(home.join("state/program.log")).unwrap());
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Runs the program once more in this home, to its end: a second start, or the doctor.
+    pub(crate) fn beside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let program = program();
+        let mut command = self.command(program.to_str().unwrap(), arguments);
+        command.envs(environment.iter().copied()).output().unwrap()
+    }
+
+    /// Closes the program's windows as a window manager does when somebody clicks on the cross; how many there were.
+    pub(crate) fn close_windows(&self) -> usize {
+        use x11rb::connection::Connection as _;
+        use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask};
+
+        let mut search = Command::new("xdotool");
+        search
+            .args(["search", "--onlyvisible", "--name", "eConnector"])
+            .env("DISPLAY", &self.display);
+        let found = String::from_utf8(search.output().unwrap().stdout).unwrap();
+        let windows: Vec<u32> = found.lines().map(|id| id.parse().unwrap()).collect();
+        let (screen, _) = x11rb::connect(Some(&self.display)).unwrap();
+        let atom = |name: &[u8]| screen.intern_atom(false, name).unwrap().reply().unwrap().atom;
+        for window in &windows {
+            let close = ClientMessageEvent::new(32, *window, atom(b"WM_PROTOCOLS"), [atom(b"WM_DELETE_WINDOW"), 0, 0, 0, 0]);
+            screen
+                .send_event(false, *window, EventMask::NO_EVENT, close)
+                .unwrap()
+                .check()
+                .unwrap();
+        }
+        screen.flush().unwrap();
+        windows.len()
+    }
+
+    /// Moves mouse, keyboard and windows of this screen; `false` when there was nothing to move.
+    pub(crate) fn xdotool(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new("xdotool");
+        command.args(arguments).env("DISPLAY", &self.display).stdout(Stdio::null());
+        command
+            .status()
+            .unwrap_or_else(|error| panic!("xdotool: {error}: `cargo xtask test` installs it"))
+            .success()
     }
 }
 

@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::process::stop;
 use crate::surroundings::{Surroundings, program};
-use crate::{Control, Printer, log_in_by_http, project_file};
+use crate::{Control, Practice, Printer, log_in_by_http, project_file};
 
 /// How long anything on the screen may take before the test gives up; generous, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,6 +75,13 @@ impl Opening {
         self
     }
 
+    /// The installation decided this about the link with practice software (`loopback.toml`).
+    #[must_use]
+    pub fn with_rules(self, rules: &str) -> Self {
+        self.around.set_rules(rules);
+        self
+    }
+
     /// Opens it.
     ///
     /// # Panics
@@ -123,6 +130,29 @@ impl Window {
     /// The stand-ins inside the program.
     pub async fn control(&self) -> Control {
         Control::of(self.home()).await
+    }
+
+    /// A practice software on the same computer, by this name.
+    pub async fn practice(&self, software: &str) -> Practice {
+        Practice::of(self.home(), software).await
+    }
+
+    /// Runs the program once more beside this one, in the same home: a second start, or the doctor.
+    #[must_use]
+    pub fn beside(&self, arguments: &[&str]) -> Output {
+        self.around.beside(arguments, &[])
+    }
+
+    /// What the program's own route says to its own page.
+    ///
+    /// # Panics
+    /// When it does not answer with JSON.
+    pub async fn own(&self, path: &str) -> Value {
+        let ask = "const [path, done] = arguments;
+            fetch(`econnector://localhost/econnector${path}`).then((answer) => answer.json()).then(done, (error) => done(String(error)));";
+        let said = self.client.execute_async(ask, vec![json!(path)]).await.unwrap();
+        assert!(!said.is_string(), "{path}: {said}");
+        said
     }
 
     /// The login button by keyboard; the system browser's part by HTTP.

@@ -203,7 +203,7 @@ async fn a_service_whose_ca_is_not_trusted_is_refused_and_never_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_and_an_absent_service_are_the_network_s_fault() {
-    let slow = Stage::with(Door::Desktop, |settings| settings.timeout_seconds = Some(2)).await;
+    let slow = Stage::with(Door::Desktop(None), |settings| settings.timeout_seconds = Some(2)).await;
     slow.log_in("dr.weber").await;
     slow.fault(json!({ "service": "kms", "kind": "delay", "ms": 6000, "path": "sign-data" }))
         .await;
@@ -218,7 +218,7 @@ async fn a_slow_and_an_absent_service_are_the_network_s_fault() {
     assert_eq!(slow.issue(id, json!({})).await.status, StatusCode::CREATED);
     assert_eq!(slow.deposits().await, 1);
 
-    let absent = Stage::with(Door::Desktop, |settings| {
+    let absent = Stage::with(Door::Desktop(None), |settings| {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         settings.kms.get_certificate_url.set_port(Some(nobody)).unwrap();
     })
@@ -362,7 +362,7 @@ fn merged(mut base: Value, more: Value) -> Value {
 async fn a_try_that_ended_without_a_word_is_settled_before_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("journal.db");
-    let stage = Stage::with(Door::Desktop, |settings| settings.journal = Some(file.clone())).await;
+    let stage = Stage::with(Door::Desktop(None), |settings| settings.journal = Some(file.clone())).await;
     stage.log_in("dr.weber").await;
     let journal = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
     let plant = async |id: Uuid, state: &str| {

@@ -1,10 +1,15 @@
-//! The hospital's program over HTTPS, beside the stand-ins, exactly as `cargo xtask sandbox` starts them.
+//! The hospital's program over HTTPS: beside the stand-ins as `cargo xtask sandbox` starts them, and under settings of an administrator
+//! who makes mistakes, of callers who mean no good, and of a load that is too much.
+
+mod hospital;
 
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use econnector_tests::{Control, browser, examples, project_file};
+use econnector_tests::{Control, browser, examples, judge, project_file};
+use hospital::{Hospital, Server, Variables, program, run, until};
 use reqwest::StatusCode;
+use reqwest::tls::TlsInfo;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -99,6 +104,9 @@ async fn every_example_of_every_pack_is_sent_by_an_outsider_and_the_log_names_no
         "provider_code",
         "truststore_pem",
         "mysecu_signing_pem",
+        "management",
+        "api_key",
+        "clients_file",
     ] {
         assert!(!running.field(name).is_empty());
     }
@@ -206,4 +214,801 @@ async fn the_door_is_closed_to_strangers_and_open_to_monitoring() {
             .await
             .is_err()
     );
+}
+
+fn problem_code(problem: &Value) -> &str {
+    problem["code"].as_str().unwrap_or_default()
+}
+
+/// What a program that does not start said on stderr.
+fn refused(variables: &Variables) -> String {
+    let output = run(&[], variables);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_starts_before_the_licence_is_accepted() {
+    for word in ["", "no", "false", "later"] {
+        let said = refused(&Variables::from([("ACCEPT_LICENSE".to_owned(), word.to_owned())]));
+        assert!(
+            said.contains("EUPL-1.2") && said.contains("--license") && said.contains("ACCEPT_LICENSE=yes"),
+            "{said}"
+        );
+        assert!(!said.contains("SAAS_KEYSTORE"), "the terms alone: {said}");
+    }
+    let printed = run(&["--license"], &Variables::new());
+    assert!(printed.status.success());
+    assert_eq!(printed.stdout, std::fs::read(project_file("LICENSE")).unwrap());
+    for word in ["TRUE", "Yes"] {
+        let said = refused(&Variables::from([("ACCEPT_LICENSE".to_owned(), word.to_owned())]));
+        assert!(said.contains("SAAS_KEYSTORE: is not set"), "{said}");
+    }
+    assert_eq!(run(&["--serve"], &Variables::new()).status.code(), Some(2));
+    assert!(run(&["--version"], &Variables::new()).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mistake_is_named_at_once_with_variable_and_mend() {
+    let hospital = Hospital::open().await;
+    let good = hospital.variables();
+    let with = |changes: &[(&str, &str)]| {
+        let mut variables = good.clone();
+        variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        variables
+    };
+    let check = |variables: &Variables| {
+        let output = run(&["--check"], variables);
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (well, said) = check(&good);
+    assert!(
+        well && said.contains("server: valid until ") && said.contains("mysecu_client: valid until "),
+        "{said}"
+    );
+
+    let file = |name: &str| hospital.text(name);
+    std::fs::write(
+        hospital.path("clients.toml"),
+        "[[client]]\nname = \"x\"\nkey_sha256 = \"open sesame\"\n",
+    )
+    .unwrap();
+    for (changes, expected) in [
+        (vec![("SAAS_KEYSTORE", file("broken.p12"))], "SAAS_KEYSTORE: "),
+        (vec![("SAAS_KEYSTORE", file("keyless.p12"))], "SAAS_KEYSTORE: "),
+        (
+            vec![("SAAS_KEYSTORE", file("ended.p12"))],
+            "SAAS_KEYSTORE: its certificate ended on ",
+        ),
+        (
+            vec![("SAAS_KEYSTORE", file("early.p12"))],
+            "SAAS_KEYSTORE: its certificate begins on ",
+        ),
+        (
+            vec![("SAAS_KEYSTORE", "/nowhere.p12".to_owned())],
+            "SAAS_KEYSTORE: /nowhere.p12 cannot be read",
+        ),
+        (
+            vec![("SAAS_KEYSTORE_PASSWORD", "guess".to_owned())],
+            "SAAS_KEYSTORE_PASSWORD: does not open ",
+        ),
+        (
+            vec![("GENERIC_KEYSTORE_PWD", "guess".to_owned())],
+            "GENERIC_KEYSTORE_PWD: does not open ",
+        ),
+        (vec![("GENERIC_KEYSTORE_FILE", file("broken.p12"))], "GENERIC_KEYSTORE_FILE: "),
+        (vec![("TRUSTSTORE_KMS_FILENAME", file("broken.p12"))], "TRUSTSTORE_KMS_FILENAME: "),
+        (
+            vec![
+                ("TRUSTSTORE_KMS_FILENAME", file("truststore.p12")),
+                ("SIGNING_CA_ALIAS", "other".to_owned()),
+            ],
+            "the trust store has no entry \"other\". It has: test_root_signing_ca",
+        ),
+        (
+            vec![
+                ("TRUSTSTORE_KMS_FILENAME", file("truststore.p12")),
+                ("TRUSTSTORE_KMS_PASSWORD", "guess".to_owned()),
+            ],
+            "TRUSTSTORE_KMS_PASSWORD: does not open",
+        ),
+        (
+            vec![("ECONNECTOR_MYSECU_SIGNING_FILE", file("broken.p12"))],
+            "ECONNECTOR_MYSECU_SIGNING_FILE: ",
+        ),
+        (
+            vec![("ECONNECTOR_CLIENT_CA_FILE", file("broken.p12"))],
+            "ECONNECTOR_CLIENT_CA_FILE: ",
+        ),
+        (
+            vec![("ECONNECTOR_CLIENTS_FILE", file("clients.toml"))],
+            "ECONNECTOR_CLIENTS_FILE: entry 1: key_sha256 is no SHA-256",
+        ),
+        (
+            vec![("ECONNECTOR_FORMS_FOLDER", "/nowhere".to_owned())],
+            "ECONNECTOR_FORMS_FOLDER: /nowhere cannot be read",
+        ),
+        (vec![("ACCEPT_LICENSE", "no".to_owned())], "ACCEPT_LICENSE: "),
+    ] {
+        let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (well, said) = check(&with(&changes));
+        assert!(!well && said.contains(expected), "{expected}: {said}");
+        assert!(
+            said.lines()
+                .any(|line| line.starts_with("wrong: ") && line.matches(". ").count() >= 1),
+            "with a mend: {said}"
+        );
+        assert!(!said.contains("guess") && !said.contains("open sesame"), "{said}");
+    }
+
+    // All in one go, as JSON lines, each with its setting; and no secret among them.
+    let several = with(&[
+        ("SAAS_KEYSTORE_PASSWORD", "wrong-secret"),
+        ("GENERIC_KEYSTORE_FILE", "/nowhere"),
+        ("ECONNECTOR_CA_FILE", &file("broken.p12")),
+        ("KMS_SIGN_URL", "http://kms.example/"),
+        ("CCSS_URL", ""),
+    ]);
+    let said = refused(&several);
+    let settings: Vec<String> = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter_map(|line| line["setting"].as_str().map(ToOwned::to_owned))
+        .collect();
+    // Those of the environment, and those of the files that it does name rightly.
+    assert_eq!(
+        settings,
+        [
+            "KMS_SIGN_URL",
+            "CCSS_URL",
+            "SAAS_KEYSTORE_PASSWORD",
+            "GENERIC_KEYSTORE_FILE",
+            "ECONNECTOR_CA_FILE"
+        ]
+    );
+    assert!(!said.contains("wrong-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aliases_choose_from_a_java_trust_store_and_secrets_come_from_files() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    for (name, secret) in [
+        ("SAAS_KEYSTORE_PASSWORD", "hospital"),
+        ("ECONNECTOR_CLIENT_SECRET", hospital.field("client_secret")),
+    ] {
+        let file = hospital.path(name);
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        variables.remove(name);
+        variables.insert(format!("{name}_FILE"), file.to_str().unwrap().to_owned());
+    }
+    variables.insert("TRUSTSTORE_KMS_FILENAME".to_owned(), hospital.text("truststore.p12"));
+    for (name, alias) in [
+        ("ROOT_SIGNING_CA_ALIAS", "test_root_signing_ca"),
+        ("SIGNING_CA_ALIAS", "TEST_SIGNING_CA"),
+        ("TIMESTAMP_CA_ALIAS", "test_timestamp_ca"),
+    ] {
+        variables.insert(name.to_owned(), alias.to_owned());
+    }
+    let server = Server::start(&hospital, &variables).await;
+    let send = async |server: &Server| {
+        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let request = request.bearer_auth(hospital.token().await).json(&hospital.note(Uuid::new_v4()));
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, document) = send(&server).await;
+    assert_eq!(status, StatusCode::CREATED, "{document}");
+    drop(server);
+    // Chosen really: without the authority of the timestamps nothing is believed.
+    variables.insert("TIMESTAMP_CA_ALIAS".to_owned(), "does_not_belong".to_owned());
+    let server = Server::start(&hospital, &variables).await;
+    let (status, problem) = send(&server).await;
+    assert!(!status.is_success() && hospital.control().exchanges().await.len() == 1, "{problem}");
+}
+
+/// The certificate a client was shown.
+async fn shown(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, reqwest::Error> {
+    let answer = client.get(format!("{url}/econnector/health/live")).send().await?;
+    let info = answer.extensions().get::<TlsInfo>().unwrap();
+    Ok(info.peer_certificate().unwrap().to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_served_while_connections_stay_open_and_a_broken_one_is_not() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    variables.insert("ECONNECTOR_RELOAD_SECONDS".to_owned(), "1".to_owned());
+    let server = Server::start(&hospital, &variables).await;
+    let put = |from: &str| {
+        let partial = hospital.path("server.partial");
+        std::fs::copy(hospital.path(from), &partial).unwrap();
+        std::fs::rename(partial, hospital.path("server.p12")).unwrap();
+    };
+    let first_client = hospital.client(None);
+    let first = shown(&first_client, &server.url).await.unwrap();
+    let expiry = "econnector_certificate_expiry_timestamp_seconds{certificate=\"server\"}";
+    assert!(server.metric(expiry).await.unwrap() > 0.0);
+
+    put("renewed.p12");
+    let begun = Instant::now();
+    let second = loop {
+        let now = shown(&hospital.client(None), &server.url).await.unwrap();
+        if now != first {
+            break now;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the new certificate is not served");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(
+        shown(&first_client, &server.url).await.unwrap(),
+        first,
+        "the open connection stayed open"
+    );
+    assert_eq!(server.metric("econnector_reload_failing").await, Some(0.0));
+
+    for broken in ["broken.p12", "ended.p12"] {
+        let failures = server.metric("econnector_reloads_total{result=\"failed\"}").await.unwrap();
+        put(broken);
+        let begun = Instant::now();
+        while server.metric("econnector_reloads_total{result=\"failed\"}").await.unwrap() <= failures {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{broken} goes unnoticed");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(server.metric("econnector_reload_failing").await, Some(1.0));
+        assert_eq!(shown(&hospital.client(None), &server.url).await.unwrap(), second, "{broken}");
+        let line = server.lines().into_iter().rfind(|line| line["level"] == "ERROR").unwrap();
+        assert_eq!(line["setting"], "SAAS_KEYSTORE");
+        assert!(
+            line["message"].as_str().unwrap().ends_with("what was read before stays in use"),
+            "{line}"
+        );
+    }
+    // With the health check's eyes: it trusts the certificate of the file alone.
+    let over_tls = || {
+        let mut variables = variables.clone();
+        variables.remove("ECONNECTOR_MANAGEMENT_PORT");
+        run(&["healthcheck"], &variables)
+    };
+    assert_eq!(over_tls().status.code(), Some(1), "what lies there is not what is served");
+
+    put("again.p12");
+    server.signal("HUP");
+    let begun = Instant::now();
+    while shown(&hospital.client(None), &server.url).await.unwrap() == second {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(over_tls().status.success());
+    assert!(run(&["healthcheck"], &variables).status.success(), "and by the plain port");
+    assert_eq!(shown(&first_client, &server.url).await.unwrap(), first, "still the same connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_reads_the_files_at_once() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    variables.insert("ECONNECTOR_RELOAD_SECONDS".to_owned(), "3600".to_owned());
+    let server = Server::start(&hospital, &variables).await;
+    let first = shown(&hospital.client(None), &server.url).await.unwrap();
+    std::fs::copy(hospital.path("renewed.p12"), hospital.path("server.p12")).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(shown(&hospital.client(None), &server.url).await.unwrap(), first);
+    server.signal("HUP");
+    let begun = Instant::now();
+    while shown(&hospital.client(None), &server.url).await.unwrap() == first {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_may_act_for() {
+    let hospital = Hospital::open().await;
+    let key = "k".repeat(43);
+    let hash = {
+        use sha2::Digest as _;
+        sha2::Sha256::digest(key.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let by_key = format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{hash}\"\nphysicians = [\"1900000001\"]\n");
+    let by_certificate = format!(
+        "[[client]]\nname = \"lab\"\ncertificate_sha256 = \"{}\"\n",
+        hospital.fingerprint("client.pem")
+    );
+    std::fs::write(hospital.path("clients.toml"), format!("{by_key}{by_certificate}")).unwrap();
+    let mut variables = hospital.variables();
+    variables.insert("ECONNECTOR_RELOAD_SECONDS".to_owned(), "1".to_owned());
+    variables.insert("ECONNECTOR_CLIENTS_FILE".to_owned(), hospital.text("clients.toml"));
+    variables.insert("ECONNECTOR_CLIENT_CA_FILE".to_owned(), hospital.text("ca.pem"));
+    let server = Server::start(&hospital, &variables).await;
+    let send = async |client: &reqwest::Client, headers: &[(&str, &str)]| {
+        let mut request = client
+            .post(format!("{}/econnector/v1/documents", server.url))
+            .json(&hospital.note(Uuid::new_v4()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await?;
+        Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.json::<Value>().await?))
+    };
+    let plain = hospital.client(None);
+    let listed = hospital.client(Some("client.pem"));
+    let physician = ("X-EConnector-Physician", "1900000001");
+    let right = ("X-EConnector-Key", key.as_str());
+
+    let (status, document) = send(&plain, &[right, physician]).await.unwrap();
+    assert_eq!(status, 201, "{document}");
+    let (status, document) = send(&listed, &[physician]).await.unwrap();
+    assert_eq!(status, 201, "{document}");
+    assert_eq!(server.metric("econnector_token_exchanges_total{result=\"miss\"}").await, Some(1.0));
+    assert!(server.metric("econnector_token_exchanges_total{result=\"hit\"}").await.unwrap() >= 1.0);
+
+    for (client, headers, status, code) in [
+        (&plain, &[physician][..], 401, "token-missing"),
+        (&plain, &[("X-EConnector-Key", "guess"), physician], 401, "client-key-wrong"),
+        (&plain, &[("X-EConnector-Key", ""), physician], 401, "client-key-wrong"),
+        (&plain, &[right], 400, "physician-header"),
+        (&plain, &[right, ("X-EConnector-Physician", "19000000O1")], 400, "physician-header"),
+        (
+            &plain,
+            &[right, ("X-EConnector-Physician", "1900000002")],
+            403,
+            "physician-not-allowed",
+        ),
+        (&listed, &[("X-EConnector-Physician", "9999999999")], 403, "exchange-denied"),
+        (
+            &hospital.client(Some("unlisted.pem")),
+            &[physician],
+            403,
+            "client-certificate-unknown",
+        ),
+    ] {
+        let (answered, problem) = send(client, headers).await.unwrap();
+        assert_eq!((answered, problem_code(&problem)), (status, code), "{problem}");
+    }
+    // A certificate of another authority does not even come to a request.
+    assert!(send(&hospital.client(Some("stranger.pem")), &[physician]).await.is_err());
+    assert!(server.metric("econnector_handshake_failures_total").await.unwrap() >= 1.0);
+    // A token wins over whatever stands beside it.
+    let token = hospital.token().await;
+    let bearer = format!("Bearer {token}");
+    let (status, _) = send(&plain, &[("Authorization", &bearer), ("X-EConnector-Key", "guess")])
+        .await
+        .unwrap();
+    assert_eq!(status, 201);
+
+    // The file is read again: who is taken out is out, while the server runs.
+    std::fs::write(hospital.path("clients.toml"), by_certificate).unwrap();
+    let begun = Instant::now();
+    while send(&plain, &[right, physician]).await.unwrap().0 != 401 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the key still opens");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let log = server.log();
+    for secret in [key.as_str(), "guess", token.as_str(), hospital.field("client_secret")] {
+        assert!(!log.contains(secret), "{secret} in the log");
+    }
+    let clients: Vec<Value> = server.lines().into_iter().map(|line| line["client"].clone()).collect();
+    for name in ["mirth", "lab", "bearer", "-"] {
+        assert!(clients.contains(&name.into()), "{name} in {clients:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_leaves_one_line_with_its_id_and_no_value() {
+    let hospital = Hospital::open().await;
+    let server = Server::start(&hospital, &hospital.variables()).await;
+    let client = hospital.client(None);
+    let token = hospital.token().await;
+    let id = Uuid::new_v4();
+    let post = |request_id: &'static str| {
+        let request = client.post(format!("{}/econnector/v1/documents", server.url)).bearer_auth(&token);
+        request.header("X-Request-Id", request_id).json(&hospital.note(id)).send()
+    };
+    let answer = post("mirth-message-42").await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "mirth-message-42");
+    let correlation_id = answer.json::<Value>().await.unwrap()["receipt"]["correlation_id"].clone();
+    assert!(correlation_id.is_string());
+    // What might be a patient's number is not taken over.
+    let replaced = post("1988123048083").await.unwrap().headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(Uuid::parse_str(&replaced).is_ok());
+    let lost = client.get(format!("{}/econnector/v1/documents/{}?patient=Quadflieg", server.url, Uuid::nil()));
+    assert_eq!(lost.bearer_auth(&token).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    let nowhere = client
+        .get(format!("{}/econnector/Quadflieg/1988123048083", server.url))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+    assert!(nowhere.headers().contains_key("x-request-id"));
+
+    let lines: Vec<Value> = server.lines().into_iter().filter(|line| line["message"] == "request").collect();
+    let line = |request_id: &str| {
+        lines
+            .iter()
+            .find(|line| line["request_id"] == request_id)
+            .unwrap_or_else(|| panic!("{lines:?}"))
+    };
+    let first = line("mirth-message-42");
+    assert_eq!(first["route"], "/econnector/v1/documents");
+    assert_eq!((&first["method"], &first["status"]), (&json!("POST"), &json!(201)));
+    assert_eq!(first["correlation_id"], correlation_id);
+    assert!(first["ms"].is_u64() && first["client"] == "bearer");
+    assert_eq!(line(&replaced)["status"], 200);
+    let unknown = lines.iter().find(|line| line["route"] == "/econnector/v1/documents/{id}").unwrap();
+    assert_eq!(unknown["code"], "document-unknown");
+    assert!(lines.iter().any(|line| line["route"] == "-" && line["code"] == "route-unknown"));
+    let log = server.log();
+    for value in ["Quadflieg", "1988123048083", &id.to_string(), &Uuid::nil().to_string()] {
+        let in_a_line = log
+            .lines()
+            .filter(|line| line.contains("\"message\":\"request\""))
+            .any(|line| line.contains(value));
+        assert!(!in_a_line, "{value}: {log}");
+    }
+    assert!(!log.contains("Quadflieg") && !log.contains("1988123048083"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_is_slow_or_gone_makes_nobody_unready() {
+    let hospital = Hospital::open().await;
+    let server = Server::start(&hospital, &hospital.variables()).await;
+    let client = hospital.client(None);
+    for service in ["aes", "kms", "mysecu"] {
+        hospital.control().fault(json!({ "service": service, "kind": "drop" })).await;
+    }
+    let status = client.get(format!("{}/econnector/status", server.url)).send().await.unwrap();
+    assert_eq!(status.status(), StatusCode::SERVICE_UNAVAILABLE, "the status says it");
+    for path in ["/econnector/health/ready", "/econnector/health/live"] {
+        for base in [&server.url, &server.management] {
+            let answer = client.get(format!("{base}{path}")).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{base}{path}");
+        }
+    }
+    assert_eq!(server.metric("econnector_ready").await, Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_is_turned_away_at_once_and_what_was_sent_can_be_asked_for() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    for (name, value) in [
+        ("ECONNECTOR_PARALLEL", "1"),
+        ("ECONNECTOR_QUEUE", "0"),
+        ("ECONNECTOR_PER_CALLER", "2"),
+        ("ECONNECTOR_ANSWER_SECONDS", "2"),
+        ("ECONNECTOR_BODY_SECONDS", "1"),
+    ] {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    let server = Server::start(&hospital, &variables).await;
+    let client = hospital.client(None);
+    let tokens = (hospital.token().await, hospital.control().token_of("1900000002").await);
+    let post = |token: &str, id: Uuid| {
+        let request = client.post(format!("{}/econnector/v1/documents", server.url));
+        request.bearer_auth(token).json(&hospital.note(id)).send()
+    };
+    // Nothing is cached yet: the first document is not the one to be measured.
+    assert_eq!(post(&tokens.0, Uuid::new_v4()).await.unwrap().status(), StatusCode::CREATED);
+    hospital
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "delay", "ms": 4000, "count": 1, "path": "syncexchange" }))
+        .await;
+    let id = Uuid::new_v4();
+    let slow = tokio::spawn(post(&tokens.0, id));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+
+    // The one turn is taken, and nobody may wait.
+    let busy = post(&tokens.1, Uuid::new_v4()).await.unwrap();
+    assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(busy.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
+    assert_eq!(problem_code(&busy.json().await.unwrap()), "server-busy");
+    // Whoever asks how far a document is never waits behind the work.
+    let progress = |id: Uuid| {
+        let request = client.get(format!("{}/econnector/v1/documents/{id}", server.url));
+        request.bearer_auth(&tokens.0).send()
+    };
+    assert_eq!(progress(id).await.unwrap().status(), StatusCode::OK);
+
+    let late = slow.await.unwrap().unwrap();
+    assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(problem_code(&late.json().await.unwrap()), "answer-too-slow");
+    // What was on its way arrived, once, and its id says so.
+    let begun = Instant::now();
+    while progress(id).await.unwrap().json::<Value>().await.unwrap()["state"] != "deposited" {
+        assert!(begun.elapsed() < Duration::from_secs(15), "the deposit went on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(post(&tokens.0, id).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(hospital.control().exchanges().await.len(), 2);
+
+    // One caller's share.
+    let trickle = || slowly(&server.url, &tokens.0, &hospital);
+    let (first, second) = (tokio::spawn(trickle()), tokio::spawn(trickle()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let many = progress(id).await.unwrap();
+    assert_eq!(many.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(many.headers().contains_key("retry-after"));
+    assert_eq!(problem_code(&many.json().await.unwrap()), "too-many-requests");
+    let other = client
+        .get(format!("{}/econnector/v1/journal", server.url))
+        .bearer_auth(&tokens.1)
+        .send();
+    assert_eq!(other.await.unwrap().status(), StatusCode::OK, "another caller has its own share");
+    for slow in [first, second] {
+        let said = slow.await.unwrap();
+        assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("request-too-slow"), "{said}");
+    }
+    for reason in ["busy", "caller", "body", "answer"] {
+        let sample = format!("econnector_rejected_total{{reason=\"{reason}\"}}");
+        assert!(server.metric(&sample).await.unwrap() >= 1.0, "{reason}");
+    }
+}
+
+/// A caller that sends the head of a request and then almost nothing; what it hears.
+fn slowly(url: &str, token: &str, hospital: &Hospital) -> impl Future<Output = String> + use<> {
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    let (token, ca) = (token.to_owned(), hospital.text("ca.pem"));
+    async move {
+        let connection = tokio::process::Command::new("openssl")
+            .args([
+                "s_client",
+                "-quiet",
+                "-verify_return_error",
+                "-no_ign_eof",
+                "-CAfile",
+                &ca,
+                "-connect",
+                &format!("127.0.0.1:{port}"),
+            ])
+            .args(["-servername", "localhost", "-verify_hostname", "localhost"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        let mut connection = connection.unwrap();
+        let mut input = connection.stdin.take().unwrap();
+        let head = format!(
+            "POST /econnector/v1/documents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{{"
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut input, head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let mut output = connection.stdout.take().unwrap();
+        let reading = tokio::io::AsyncReadExt::read_to_string(&mut output, &mut answer);
+        let _ = tokio::time::timeout(Duration::from_secs(10), reading).await;
+        drop(input);
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_of_headers_and_bodies_end_at_the_door() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    variables.insert("ECONNECTOR_CONNECTIONS".to_owned(), "20".to_owned());
+    let server = Server::start(&hospital, &variables).await;
+    let token = hospital.token().await;
+    let refused = async |request: reqwest::RequestBuilder, expected: StatusCode| match request.send().await {
+        // The connection may be cut before the answer is read.
+        Err(_) => {}
+        Ok(answer) => assert_eq!(answer.status(), expected),
+    };
+    let two = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&std::fs::read(hospital.path("ca.pem")).unwrap()).unwrap()])
+        .no_proxy()
+        .build()
+        .unwrap();
+    for client in [hospital.client(None), two] {
+        let mut many = client.get(format!("{}/econnector/v1/forms", server.url));
+        for number in 0..500 {
+            many = many.header(format!("x-flood-{number}"), "x".repeat(100));
+        }
+        refused(many, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).await;
+        let long = client
+            .get(format!("{}/econnector/v1/forms", server.url))
+            .header("x-long", "x".repeat(200_000));
+        refused(long, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).await;
+        let body = client.post(format!("{}/econnector/v1/signatures", server.url)).bearer_auth(&token);
+        refused(body.body(vec![b'x'; 20 * 1024 * 1024]), StatusCode::PAYLOAD_TOO_LARGE).await;
+        let stranger = client.post(format!("{}/econnector/v1/forms/ecit/check", server.url));
+        refused(stranger.body(vec![b'x'; 4 * 1024 * 1024]), StatusCode::PAYLOAD_TOO_LARGE).await;
+    }
+    // Connections that say nothing take places, and the places are counted.
+    let port: u16 = server.url.rsplit(':').next().unwrap().parse().unwrap();
+    let idle: Vec<std::net::TcpStream> = (0..40)
+        .filter_map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).ok())
+        .collect();
+    let begun = Instant::now();
+    while server.metric("econnector_rejected_total{reason=\"connections\"}").await.unwrap() < 1.0 {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(idle);
+    let begun = Instant::now();
+    loop {
+        let answer = hospital
+            .client(None)
+            .get(format!("{}/econnector/v1/forms", server.url))
+            .send()
+            .await;
+        if answer.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(15), "the door opens again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(server.metric("econnector_resident_memory_bytes").await.unwrap() > 1e6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_told_to_stop_says_so_and_finishes_what_is_under_way() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    variables.insert("ECONNECTOR_DRAIN_DELAY_SECONDS".to_owned(), "1".to_owned());
+    let mut server = Server::start(&hospital, &variables).await;
+    let client = hospital.client(None);
+    let token = hospital.token().await;
+    hospital
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "delay", "ms": 3000, "count": 1, "path": "syncexchange" }))
+        .await;
+    let request = client.post(format!("{}/econnector/v1/documents", server.url));
+    let under_way = tokio::spawn(request.bearer_auth(&token).json(&hospital.note(Uuid::new_v4())).send());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    server.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let ready = client
+        .get(format!("{}/econnector/health/ready", server.management))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json::<Value>().await.unwrap()["reasons"], json!(["draining"]));
+    let still = hospital
+        .client(None)
+        .get(format!("{}/econnector/v1/forms", server.url))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(still.status(), StatusCode::OK, "so long the load balancer may still send");
+    assert_eq!(under_way.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    let ended = until(20, || server.child.try_wait().unwrap().ok_or_else(|| "still there".to_owned())).await;
+    assert!(ended.success(), "{ended}: {}", server.log());
+    assert!(hospital.client(None).get(&server.url).send().await.is_err(), "the door is closed");
+}
+
+/// Metric names in a text: the words that begin as ours do, without what a histogram adds.
+fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
+    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .filter(|word| word.starts_with("econnector_"))
+        .map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promtool_reads_the_metrics_and_dashboard_and_rules_ask_only_for_those_there_are() {
+    let hospital = Hospital::open().await;
+    let server = Server::start(&hospital, &hospital.variables()).await;
+    let client = hospital.client(None);
+    let token = hospital.token().await;
+    let send = |body: &Value| {
+        let request = client.post(format!("{}/econnector/v1/documents", server.url));
+        request.bearer_auth(&token).json(body).send()
+    };
+    let note = hospital.note(Uuid::new_v4());
+    assert_eq!(send(&note).await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(send(&note).await.unwrap().status(), StatusCode::OK);
+    let wrong = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": {} });
+    assert_eq!(send(&wrong).await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+
+    let text = server.metrics().await;
+    let over_https = client.get(format!("{}/metrics", server.url)).send().await.unwrap();
+    assert!(
+        over_https.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    for code in ["ok", "recorded", "values-wrong"] {
+        let sample = format!("econnector_outcomes_total{{action=\"deposit\",kind=\"ecit\",code=\"{code}\"}} 1");
+        assert!(text.contains(&sample), "{sample} in {text}");
+    }
+    assert!(
+        text.contains("econnector_requests_total{route=\"/econnector/v1/documents\",method=\"POST\",status=\"201\"} 1"),
+        "{text}"
+    );
+    for identity in [hospital.field("ehealth_id"), hospital.field("provider_code"), "1988123048083"] {
+        assert!(!text.contains(identity), "{identity}");
+    }
+    let file = hospital.path("metrics.txt");
+    std::fs::write(&file, &text).unwrap();
+    let judged = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::fs::File::open(&file).unwrap())
+        .output()
+        .unwrap_or_else(|error| panic!("promtool: {error}: `cargo xtask test` installs it"));
+    assert!(
+        judged.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&judged.stdout),
+        String::from_utf8_lossy(&judged.stderr)
+    );
+
+    let folder = project_file("installer/monitoring");
+    let rules = folder.join("rules.yaml");
+    assert!(judge("promtool", &["check", "rules", rules.to_str().unwrap()]).contains("SUCCESS"));
+    let tests = folder.join("rules.test.yaml");
+    assert!(judge("promtool", &["test", "rules", tests.to_str().unwrap()]).contains("SUCCESS"));
+    assert!(judge("promtool", &["check", "config", folder.join("scrape.yaml").to_str().unwrap()]).contains("SUCCESS"));
+    let known: std::collections::BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .map(ToOwned::to_owned)
+        .collect();
+    for file in ["rules.yaml", "dashboard.json"] {
+        let asked = metric_names(&std::fs::read_to_string(folder.join(file)).unwrap());
+        assert!(asked.len() > 5);
+        let unknown: Vec<&String> = asked.difference(&known).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}; there are {known:?}");
+    }
+    serde_json::from_slice::<Value>(&std::fs::read(folder.join("dashboard.json")).unwrap()).unwrap();
+    // What /metrics has and the book does not explain is as good as absent.
+    let book = std::fs::read_to_string(project_file("docs/hospital.md")).unwrap();
+    for name in &known {
+        assert!(book.contains(&format!("`{name}`")), "{name} in docs/hospital.md");
+    }
+}
+
+#[test]
+fn the_book_explains_every_variable_and_names_no_other() {
+    let book = std::fs::read_to_string(project_file("docs/hospital.md")).unwrap();
+    let source = std::fs::read_to_string(project_file("crates/server/src/environment.rs")).unwrap();
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let is_variable = |word: &&str| {
+        let shaped = word.len() > 5
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        shaped && word.contains('_')
+    };
+    let read: std::collections::BTreeSet<&str> = source.split('"').filter(is_variable).collect();
+    assert!(read.len() > 40, "{read:?}");
+    for name in &read {
+        assert!(book.contains(&format!("`{name}`")), "{name} in docs/hospital.md");
+    }
+    for name in book.split('`').filter(is_variable) {
+        let known = read.contains(name) || name.strip_suffix("_FILE").is_some_and(|secret| read.contains(secret));
+        // Set in the image for the C library, not for this program.
+        assert!(
+            known || name == "MALLOC_ARENA_MAX",
+            "{name} is in docs/hospital.md and nobody reads it"
+        );
+    }
+}
+
+#[test]
+fn the_program_needs_the_c_library_and_nothing_else() {
+    let said = judge("ldd", &[program().to_str().unwrap()]);
+    for line in said.lines() {
+        let library = line.trim().split(' ').next().unwrap().rsplit('/').next().unwrap();
+        let known = [
+            "linux-vdso",
+            "linux-gate",
+            "libc.",
+            "libm.",
+            "libgcc_s.",
+            "libpthread.",
+            "libdl.",
+            "librt.",
+            "ld-linux",
+        ];
+        assert!(known.iter().any(|start| library.starts_with(start)), "{line}");
+    }
 }

@@ -172,7 +172,7 @@ async fn the_program_as_shipped_leaves_no_trace_either() {
     let name = "Quadfliegstroem";
     desk.keyboard("key", "F2");
     // Nor when the form stands with the cursor in it: what is typed before, on a busy machine, is typed nowhere.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     for text in [MATRICULE, name, "Zebulonia"] {
         desk.keyboard("type", text);
         desk.keyboard("key", "Tab");

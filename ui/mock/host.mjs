@@ -2,16 +2,18 @@
 //
 // POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | "preview" | "core" | "cancel" | "declined" | null, "slow": ms,
 // "session": "logged_out" | "logged_in" | "secretary", "environment": "training" | …} sets what happens next; GET tells how many documents came whose
-// signed page was never drawn. MOCK_FORMS names another folder of packs.
+// signed page was never drawn, and what was answered to practice software (mock/link.mjs). MOCK_FORMS names another folder of packs.
 
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 
+import { Door } from './link.mjs';
 import { LANGUAGES, packs } from './packs.mjs';
 
 let words = 0;
 const l = (...texts) => texts[words] ?? texts[0];
 
+const door = new Door(l);
 const known = packs(process.env.MOCK_FORMS ?? fileURLToPath(new URL('../../forms', import.meta.url)));
 const packOf = (kind) => known.find((pack) => pack.kind === kind);
 
@@ -108,6 +110,7 @@ const status = () => ({
 });
 
 const OLDER = [
+  { id: 'c3d4e5f6-1a2b-4c3d-9e8f-7a6b5c4d3e2f', kind: 'pdf', state: 'signed', created_at: '2026-11-21T12:02:00Z', finished_at: '2026-11-21T12:02:01Z', actor: anne.name, physician: anne.name, correlation_id: 'Id-40be9ad2b0e14c77a1', cancellable: false, has_pages: false },
   { id: 'b41c0d3e-6a3f-4f0c-9a56-2f6d1f0c7a11', kind: 'ecit', state: 'deposited', created_at: '2026-11-21T13:05:00Z', finished_at: '2026-11-21T13:05:02Z', actor: 'Claire Klein', physician: anne.name, reference: 'S-2026-0004711', correlation_id: 'Id-5f1c9ad2b0e14c77a1', cancellable: true, has_pages: false },
   { id: 'd0f3a1b2-7c4d-4e5f-8a6b-9c0d1e2f3a4b', kind: 'mh', state: 'cancelled', created_at: '2026-11-21T11:20:00Z', finished_at: '2026-11-21T11:20:03Z', cancelled_at: '2026-11-21T11:31:00Z', replaced_by: 'e1a4b2c3-8d5e-4f60-9b7c-0d1e2f3a4b5c', actor: anne.name, physician: anne.name, reference: 'S-2026-0004698', correlation_id: 'Id-61bb9ad2b0e14c77a1', cancellable: false, has_pages: false },
   { id: 'a7d2f6f0-11c4-4dd8-8f0e-0e2f3c4b5a66', kind: 'ecit', state: 'unknown', created_at: '2026-11-21T10:41:00Z', actor: anne.name, physician: anne.name, correlation_id: 'Id-77aa01c2b0e14c77a1', problem_code: 'mysecu-outcome-unknown', cancellable: false, has_pages: false },
@@ -323,9 +326,28 @@ export async function answer(request, response, next) {
   const match = (method, pattern) => request.method === method && pattern.exec(path)?.slice(1);
   let found;
 
-  if (match('POST', /^\/mock$/)) return Object.assign(world, asked), json(200, {});
-  if (match('GET', /^\/mock$/)) return json(200, { unseen: world.unseen });
+  if (match('POST', /^\/mock$/)) return door.command(asked), Object.assign(world, asked), json(200, {});
+  if (match('GET', /^\/mock$/)) return json(200, { unseen: world.unseen, answers: door.answers, drawn: [...door.drawn] });
   if (world.fail === 'core') return json(503, problems.core());
+  if (
+    await door.answer({
+      method: request.method,
+      path,
+      url,
+      asked,
+      json,
+      empty: () => response.writeHead(204).end(),
+      problem: (code, name, title = 'x', next = undefined) => json(code, { status: code, code: name, fault: 'you', title, next }),
+      page: ({ form, pages = 1 }, number) => {
+        const pack = packOf(form) ?? known[0];
+        const row = { date: '2026-11-21', code: 'C1', quantity: 1, amount: 5240 };
+        const values = { matricule: '1988123048083', last_name: 'Schneider', first_name: 'Maïté', lines: Array.from({ length: (pages - 1) * ROWS_A_PAGE + 2 }, () => row) };
+        url.searchParams.set('page', number);
+        drawn(pagesOf(pack, pack.source.volets.find((one) => one.signed).name, values, { draft: true }));
+      },
+    })
+  )
+    return;
   if (match('GET', /^\/v1\/status$/)) return json(200, status());
   if (match('GET', /^\/v1\/session$/)) return json(200, session());
   if (match('POST', /^\/v1\/session\/login$/)) {

@@ -32,6 +32,27 @@ const TWELVE = Array.from({ length: 12 }, (_, at) => ACTS[at % ACTS.length]);
 
 const REMARK = { id: 'A-1', severity: 'warning', code: 'W-310', message: 'Acte déjà facturé ce mois', line: 0 };
 const HALF_PRINTED = { type: 'about:blank', status: 502, code: 'print-refused', fault: 'us', title: 'Le second volet n’est pas imprimé', next: 'Imprimez-le encore une fois.' };
+const since = (minute) => `2026-11-21T13:${minute}:00Z`;
+/** What practice software asks in this walk. The longest name a software may give itself. */
+const LONG_NAME = 'Gestion-de-cabinet-medical-et-facturation-Luxembourg-edition-XXL';
+const ASKED = {
+  consent: { id: 'c-1', kind: 'consent', software: 'Medico', wants: 'sign', since: since('10') },
+  long: { id: 'c-2', kind: 'consent', software: LONG_NAME, origin: 'https://dossier.hopital.example.lu:8443', wants: 'journal', since: since('11') },
+  sign: { id: 'a-1', kind: 'approval', software: 'Medico', action: 'sign', form: 'ecit', document: '3f1c9ad2-0000-4000-8000-000000000001', since: since('12') },
+  pay: { id: 'a-2', kind: 'approval', software: LONG_NAME, action: 'pay', form: 'pid', document: '4f1c9ad2-0000-4000-8000-000000000002', since: since('13'), pages: 2 },
+  pdf: { id: 'a-3', kind: 'approval', software: 'Medico', action: 'sign_pdf', document: '5f1c9ad2-0000-4000-8000-000000000003', since: since('14') },
+  cancel: {
+    id: 'a-4',
+    kind: 'approval',
+    software: 'Medico',
+    action: 'cancel',
+    document: 'b41c0d3e-6a3f-4f0c-9a56-2f6d1f0c7a11',
+    reason: 'Dates erronées',
+    line: { kind: 'ecit', created_at: since('05'), reference: 'S-2026-0004711' },
+    since: since('15'),
+  },
+};
+
 /** A page lower than this is a thumbnail. */
 const READABLE_PX = 480;
 
@@ -111,6 +132,8 @@ class Walk {
       await this.bill();
       await this.payment();
       await this.rest();
+      await this.asking();
+      await this.practiceSoftware();
       const { unseen } = await (await fetch(`${this.origin}/econnector/mock`)).json();
       if (unseen > 0) this.report(`${unseen} documents were sent whose page was not drawn`);
     } catch (error) {
@@ -422,10 +445,146 @@ class Walk {
     await this.there('#profile');
     await this.look('71-settings');
     await this.set({ fail: null, session: 'secretary', environment: 'integration' });
+    await this.page.reload();
+    await this.there('#acts-for');
+    await this.still('73-asked-of-a-secretary', () => this.ask('consent', 'long'), ['header', 'nav', 'main h1', '#settings-session', '#lang', '#acts-for']);
+    await this.look('73-asked-of-a-secretary');
+    await this.page.click('#look');
+    await this.page.click('#refuse');
+    await this.there(`h1:has-text("${LONG_NAME}")`);
+    await this.page.click('#refuse');
+    await this.gone('#refuse');
+    await this.set({ session: 'logged_in', environment: 'training' });
     await this.go('#/components');
     await this.page.reload();
     await this.there('#field-s-text');
     await this.look('72-components');
+  }
+
+  /** Practice software asks while she types: nothing moves, F6 leads there, and she comes back to the same letter. */
+  async asking() {
+    await this.go('#/new/ecit');
+    await this.page.reload();
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.pause(400);
+    const name = this.page.locator('#field-last_name');
+    await name.focus();
+    await name.evaluate((one) => one.setSelectionRange(3, 3));
+    await this.still('80-asked', () => this.ask('consent', 'long', 'sign'));
+    await this.page.keyboard.type('Q');
+    await this.look('80-asked');
+    await this.tabs('80-asked');
+    if (!/^\(3\) /.test(await this.page.title())) this.report('the title does not count who waits');
+    if (!(await this.page.locator('header [role=status]').last().textContent())?.includes('F6')) this.report('who asks is not announced');
+    await name.focus();
+    await name.evaluate((one) => one.setSelectionRange(4, 4));
+    await this.key('F6');
+    await this.there('#allow');
+    await this.look('81-consent');
+    await this.tabs('81-consent');
+    await this.nothing('a consent is given by Ctrl+Enter', /link/, () => this.key('Control+Enter'));
+    await this.nothing('looking away answers', /link\/(software|approvals)/, () => this.key('Escape'));
+    await this.focused('field-last_name');
+    await this.page.keyboard.type('R');
+    if ((await name.inputValue()) !== 'SchQRneider-Éloi') this.report(`the cursor does not come back to its letter: ${await name.inputValue()}`);
+    await this.key('F6');
+    await this.there('#allow');
+    await this.page.locator('#refuse').focus();
+    await this.withdraw('consent');
+    await this.focused('question-on');
+    await this.look('82-consent-withdrawn');
+    await this.page.click('#question-on');
+    await this.there(`h1:has-text("${LONG_NAME}")`);
+    await this.look('83-consent-long-name');
+    await this.page.click('#refuse');
+
+    await this.there('#approve');
+    await this.nothing('what was not read is signed', /link\/approvals\/.*/, () => this.key('Control+Enter'), 'POST');
+    await this.there('.approval[data-armed=true]');
+    await this.look('84-approval');
+    await this.tabs('84-approval');
+    await this.whole('84-approval', ['h1', '#approve', '#refuse', '#today', 'aside img']);
+    await this.key('Control+Enter');
+    await this.focused('field-last_name');
+    await this.answered('a-1', 'once');
+
+    await this.ask('pay');
+    await this.key('F6');
+    await this.there('.approval[data-armed=true]');
+    await this.nothing('pages nobody saw are signed', /link\/approvals\/.*/, () => this.key('Control+Enter'), 'POST');
+    await this.there('#unseen-page');
+    await this.look('85-approval-second-page');
+    await this.page.click('#today');
+    await this.focused('field-last_name');
+    await this.answered('a-2', 'today');
+
+    await this.ask('pdf', 'cancel');
+    await this.key('F6');
+    await this.there('.approval[data-armed=true]');
+    await this.look('86-approval-pdf');
+    await this.page.locator('#approve').focus();
+    await this.withdraw('pdf');
+    await this.there('#question-gone');
+    await this.focused('question-on');
+    await this.look('87-withdrawn');
+    await this.page.click('#question-on');
+    await this.there('#approval-reason');
+    await this.there('.approval[data-armed=true]');
+    await this.look('88-approval-cancel');
+    await this.page.click('#refuse');
+    await this.focused('field-last_name');
+    await this.answered('a-4', 'refuse');
+    if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('answering takes away what was typed');
+    // Ctrl+Enter means the form again.
+    await this.key('Control+Enter');
+    await this.there('#receipt-reference');
+    const { drawn } = await (await fetch(`${this.origin}/econnector/mock`)).json();
+    if (!drawn.includes('a-2 2')) this.report('a second page was approved that was not drawn');
+  }
+
+  async practiceSoftware() {
+    await this.go('#/settings');
+    await this.there('#link');
+    await this.look('90-settings-link');
+    await this.page.click('#link');
+    await this.there('[data-software=Medico]');
+    await this.look('91-link');
+    await this.tabs('91-link');
+    await this.page.locator('[data-software=Medico] button').first().click();
+    await this.there('[data-software=Medico] [aria-pressed=false]');
+    await this.page.locator('[data-software=curl] button').first().click();
+    await this.there('[data-software=curl][data-decision=allowed]');
+    await this.page.locator('[data-software=curl] button').last().click();
+    await this.gone('[data-software=curl]');
+    await this.page.locator('#origin').fill('praxis.example.lu/login');
+    await this.key('Enter');
+    await this.there('#origin[aria-invalid=true]');
+    await this.focused('origin');
+    await this.look('92-origin-wrong');
+    await this.page.locator('#origin').fill('https://praxis.example.lu');
+    await this.key('Enter');
+    await this.there('#key');
+    await this.focused('new-key');
+    await this.look('93-origin-key');
+    await this.page.click('#copy-key');
+    await this.page.click('#key-done');
+    await this.gone('#key');
+    await this.page.locator('[data-origin="https://praxis.example.lu"] button').click();
+    await this.focused('keep-origin');
+    await this.page.locator('#drop-origin').scrollIntoViewIfNeeded();
+    await this.look('94-origin-going', [LAPTOP]);
+    await this.page.click('#drop-origin');
+    await this.gone('[data-origin="https://praxis.example.lu"]');
+    await this.page.click('#refused-all');
+    await this.gone('#refused-all');
+    await this.set({ link: { listening: false, addresses: [], software: [], origins: [] } });
+    await this.there('h2 .error');
+    await this.look('95-link-deaf');
+    await this.set({ absent: true });
+    await this.page.reload();
+    await this.there('h1');
+    await this.nothing('the window asks on where there is no door', /^GET \/link/, () => this.pause(3500));
   }
 
   /** A session ends while the profile is typed into, and another window makes a favourite: the typing stays, and so does the favourite. */
@@ -467,6 +626,19 @@ class Walk {
 
   set(what) {
     return fetch(`${this.origin}/econnector/mock`, { method: 'POST', body: JSON.stringify(what) });
+  }
+  /** Practice software waits for an answer. */
+  async ask(...names) {
+    await this.set({ ask: names.map((name) => ASKED[name]) });
+    await this.there('#look');
+    await this.pause(100);
+  }
+  withdraw(name) {
+    return this.set({ withdraw: ASKED[name].id });
+  }
+  async answered(id, answer) {
+    const { answers } = await (await fetch(`${this.origin}/econnector/mock`)).json();
+    if (!answers.some((one) => one.id === id && one.answer === answer)) this.report(`${id} was not answered with ${answer}`);
   }
   go(place) {
     return this.page.evaluate((hash) => void (location.hash = hash), place);
@@ -538,11 +710,40 @@ class Walk {
   }
 
   /** Does it, and looks whether the window asked the core for what it must not ask for. */
-  async nothing(what, path, act) {
-    const before = this.asked.filter((one) => path.test(one)).length;
+  async nothing(what, path, act, method = '') {
+    const these = () => this.asked.filter((one) => path.test(one) && one.startsWith(method)).length;
+    const before = these();
     await act();
     await this.pause(200);
-    if (this.asked.filter((one) => path.test(one)).length > before) this.report(what);
+    if (these() > before) this.report(what);
+  }
+
+  /** Whatever happens, what is under the hands stays where it is, in every size, and so does the cursor. */
+  async still(name, act, selectors = ['header', 'nav', 'main', 'main h1', '#field-matricule', '#field-last_name', 'aside img', 'footer', '#send', '#lang']) {
+    const before = [];
+    const sizes = [...OTHERS, LAPTOP];
+    for (const size of sizes) before.push(await this.places(size, selectors));
+    await act();
+    for (const [at, size] of sizes.entries()) {
+      const after = await this.places(size, selectors);
+      for (const [what, where] of Object.entries(before[at])) {
+        if (JSON.stringify(after[what]) !== JSON.stringify(where)) this.report(`${name}: ${what} moves in ${size.name}: ${JSON.stringify(where)} ${JSON.stringify(after[what])}`);
+      }
+    }
+  }
+  async places(size, selectors) {
+    await this.page.setViewportSize(size);
+    await this.pause(150);
+    return this.page.evaluate((selectors) => {
+      const places = Object.fromEntries(
+        selectors.map((selector) => {
+          const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+          return [selector, [x, y, width, height].map(Math.round)];
+        }),
+      );
+      const at = document.activeElement;
+      return { ...places, focus: at?.id, cursor: at?.selectionStart, scrolled: scrollY };
+    }, selectors);
   }
 
   /** Nothing of it can be looked at, printed or saved, and it is said why. */

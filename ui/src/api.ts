@@ -49,3 +49,13 @@ export type Contested = Schemas['ContestationView'];
 export type Profile = Schemas['Profile'];
 export type Printer = Schemas['Printer'];
 export type PrintJob = Schemas['PrintView'];
+
+/** The door for practice software: who may come, who was turned away, who waits for an answer. */
+export type LinkView = Schemas['LinkView'];
+export type LinkSoftware = Schemas['SoftwareView'];
+/** Its key is told this once. */
+export type NewOrigin = Schemas['NewOrigin'];
+/** What some software waits for: to be let in at all, or one signature, payment or cancellation. */
+export type Question = Schemas['WaitingView'];
+export type Approval = Schemas['ApprovalView'];
+export type Answer = Schemas['Answer'];

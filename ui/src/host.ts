@@ -1,4 +1,6 @@
 import type {
+  Answer,
+  Approval,
   Checked,
   Contest,
   Contested,
@@ -6,6 +8,8 @@ import type {
   FormSummary,
   Issued,
   JournalEntry,
+  LinkView,
+  NewOrigin,
   Printer,
   PrintJob,
   Problem,
@@ -161,6 +165,21 @@ export const host = {
   /** Goes straight into a printer's queue; no file is written. */
   print: (id: string, volets: string[], printer?: string) =>
     json<PrintJob>(`/v1/documents/${q(id)}/print`, { method: 'POST', body: { volets, printer } }),
+
+  /** The door for practice software. With a revision: answers when there is a newer one, or after a while all the same. */
+  link: (since?: number, signal?: AbortSignal) => json<LinkView>(`/v1/link${since === undefined ? '' : `?since=${since}`}`, { signal }),
+  decide: async (software: string, allowed: boolean) =>
+    void (await call(`/v1/link/software/${q(software)}`, { method: 'PUT', body: { decision: allowed ? 'allowed' : 'refused' } })),
+  /** Until midnight it is not asked about each signature. */
+  trust: async (software: string, trusted: boolean) =>
+    void (await call(`/v1/link/software/${q(software)}`, { method: 'PUT', body: { decision: 'allowed', trusted_today: trusted } })),
+  forgetSoftware: async (software: string) => void (await call(`/v1/link/software/${q(software)}`, { method: 'DELETE' })),
+  /** Its key is told once. */
+  allowOrigin: (origin: string) => json<NewOrigin>('/v1/link/origins', { method: 'POST', body: { origin } }),
+  forgetOrigin: async (origin: string) => void (await call(`/v1/link/origins?origin=${q(origin)}`, { method: 'DELETE' })),
+  approval: (id: string) => json<Approval>(`/v1/link/approvals/${q(id)}`),
+  approvalPage: (id: string, number: number, signal?: AbortSignal) => page(`/v1/link/approvals/${q(id)}/pages/${number}`, { signal }),
+  answer: async (id: string, answer: Answer) => void (await call(`/v1/link/approvals/${q(id)}`, { method: 'POST', body: { answer } })),
 
   journal: async () => (await json<{ entries: JournalEntry[] }>('/v1/journal')).entries,
 };

@@ -1,12 +1,14 @@
 use std::process::Command;
 
 use crate::process::{Outcome, cargo, npm, run};
-use crate::{policy, setup, texts};
+use crate::{compat, policy, postman, setup, texts};
 
-/// Format, clippy, dependency policy, UI types, texts, generated files.
+/// Format, clippy, dependency policy, UI types, texts, generated files, the promise to integrators.
 pub(crate) fn lint() -> Outcome {
     setup::to_build()?;
+    setup::peers()?;
     texts::check()?;
+    compat::check()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(npm("ui").args(["run", "--silent", "build"]))?;
     run(npm("ui").args(["run", "--silent", "check"]))?;
@@ -14,14 +16,17 @@ pub(crate) fn lint() -> Outcome {
     run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     policy::check()?;
     run(&mut in_step())?;
+    postman::check()?;
     run(npm("ui").args(["run", "--silent", "types", "--", "--check"]))
 }
 
 /// Writes the generated files anew.
 pub(crate) fn generate() -> Outcome {
     setup::to_build()?;
+    setup::peers()?;
     run(npm("ui").args(["run", "--silent", "build"]))?;
     run(in_step().env("ECONNECTOR_GENERATE", "1"))?;
+    postman::write()?;
     run(npm("ui").args(["run", "--silent", "types"]))
 }
 

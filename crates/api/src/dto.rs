@@ -1,15 +1,23 @@
 //! What travels: the shapes that are not already those of the core.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use econnector_base::Patient;
-use econnector_connector::{Contestation, Issued, JournalLine, Problem, Progress, Receipt, Simulated, Values, VoletCopy};
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use econnector_base::{Fault, Patient};
+use econnector_connector::{
+    Contestation, Issued, JournalLine, Problem, Progress, Receipt, Simulated, Status, Values, Verification, VoletCopy,
+};
 use econnector_forms::{Contested, Environment, FormSummary, Lang, Severity};
+use econnector_loopback::LinkFacts;
 use econnector_printing::Printer;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::input::Id;
 
 /// `{values}`.
 #[derive(Deserialize, ToSchema)]
@@ -23,7 +31,8 @@ pub(crate) struct ValuesBody {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct IssueBody {
     /// Made by the caller, UUID v4. The same id is never deposited twice.
-    pub(crate) id: Uuid,
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
     /// The form's kind.
     pub(crate) kind: String,
     /// Field id to value, as the form's schema says.
@@ -32,11 +41,201 @@ pub(crate) struct IssueBody {
     /// The document that this one replaces, of the same kind and physician. If it is still deposited it is cancelled, naming this
     /// one, after this one is signed and before it is deposited.
     #[serde(default)]
-    pub(crate) replaces: Option<Uuid>,
+    #[schema(value_type = Option<Uuid>, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+    pub(crate) replaces: Option<Id>,
     /// Why the replaced document is cancelled, for the authority; 1 to 200 characters. Sent and not kept.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     pub(crate) reason: Option<Patient<String>>,
+}
+
+/// A document that its caller made: the XML of the authority and its PDF, in parts.
+#[derive(ToSchema)]
+pub(crate) struct DocumentParts {
+    /// Made by the caller, UUID v4; the XML must name it too.
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
+    /// The form's kind.
+    #[schema(max_length = 64)]
+    pub(crate) kind: String,
+    /// The XML of the authority for this form, without the PDF; UTF-8, at most 4 MiB.
+    #[schema(value_type = String)]
+    pub(crate) xml: Zeroizing<String>,
+    /// At most 10 MB, neither encrypted nor signed. It is signed as it is.
+    #[schema(value_type = String, format = Binary)]
+    pub(crate) pdf: Zeroizing<Vec<u8>>,
+}
+
+/// A PDF to sign, in parts; with `kind` and `xml` the XML is deposited with it.
+#[derive(ToSchema)]
+pub(crate) struct SignatureParts {
+    /// Made by the caller, UUID v4; the XML must name it too.
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
+    /// At most 10 MB, neither encrypted nor signed. It is signed as it is.
+    #[schema(value_type = String, format = Binary)]
+    pub(crate) pdf: Zeroizing<Vec<u8>>,
+    /// The form's kind, with `xml`: either both or neither.
+    #[schema(max_length = 64)]
+    pub(crate) kind: Option<String>,
+    /// The XML of the authority for this form, without the PDF, with `kind`; UTF-8, at most 4 MiB.
+    #[schema(value_type = Option<String>)]
+    pub(crate) xml: Option<Zeroizing<String>>,
+}
+
+/// A PDF to sign.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SignatureBody {
+    /// Made by the caller, UUID v4. The same id is never signed or deposited twice.
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
+    /// The PDF in base64; at most 10 MB, neither encrypted nor signed. It is signed as it is.
+    #[schema(value_type = String, content_encoding = "base64", content_media_type = "application/pdf", pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
+    pub(crate) content: Base64,
+    /// What is deposited with it; the PDF is only signed when absent.
+    #[serde(default)]
+    pub(crate) deposit: Option<DepositBody>,
+}
+
+/// The XML of the authority that goes with a PDF made elsewhere.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct DepositBody {
+    /// The form's kind.
+    pub(crate) kind: String,
+    /// The XML, without the PDF; it must name the document's id and the physician's provider code.
+    #[schema(value_type = String)]
+    pub(crate) xml: Zeroizing<String>,
+}
+
+/// A signed PDF to look at.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct VerificationBody {
+    /// The PDF in base64.
+    #[schema(value_type = String, content_encoding = "base64", content_media_type = "application/pdf", pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
+    pub(crate) content: Base64,
+}
+
+/// The last character of a text may carry bits that no byte needs; programs differ in what they write there.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// A PDF that travels as base64 in JSON, wiped when dropped.
+pub(crate) struct Base64(pub(crate) Zeroizing<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(source)?);
+        let content = LENIENT.decode(text.as_bytes()).map_err(|_| D::Error::custom("no base64"))?;
+        Ok(Self(Zeroizing::new(content)))
+    }
+}
+
+/// A PDF as such.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(crate) struct Pdf(());
+
+/// What a signed PDF is worth.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VerificationView {
+    /// Intact, complete and trusted, with nothing to doubt.
+    pub(crate) valid: bool,
+    /// What is signed was not changed.
+    pub(crate) intact: bool,
+    /// The signature covers the whole file.
+    pub(crate) complete: bool,
+    /// The signer's certificate chains to the trust store.
+    pub(crate) trusted: bool,
+    pub(crate) signer: SignerView,
+    /// The time in the timestamp.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(crate) signed_at: Option<OffsetDateTime>,
+    /// Why it is not valid, or what else to know.
+    pub(crate) doubts: Vec<Notice>,
+}
+
+/// Who signed, as the certificate says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignerView {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ehealth_id: Option<String>,
+}
+
+/// What the physician decided on a software that asks for the link.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct DecisionBody {
+    pub(crate) decision: DecisionWord,
+    /// Whether what it wants signed today needs no word of hers.
+    #[serde(default)]
+    pub(crate) trusted_today: Option<bool>,
+}
+
+/// Whether it may.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DecisionWord {
+    Allowed,
+    Refused,
+}
+
+/// A web page that may use the link.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct OriginBody {
+    /// Scheme, host and port, as the browser sends them.
+    #[schema(example = "https://cabinet.example.lu")]
+    pub(crate) origin: String,
+}
+
+/// The physician's word on what a software wants to do in her name.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct AnswerBody {
+    /// `today` also allows whatever this software asks until midnight.
+    pub(crate) answer: econnector_loopback::Answer,
+}
+
+/// What a software wants to do in the physician's name.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApprovalView {
+    pub(crate) id: Uuid,
+    /// Who asks.
+    pub(crate) software: String,
+    pub(crate) action: econnector_loopback::Action,
+    /// The form's kind, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) form: Option<String>,
+    /// The document's id.
+    pub(crate) document: Uuid,
+    /// For a cancellation: why, in the software's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) since: OffsetDateTime,
+    /// The document in the journal, when it is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<LineFacts>,
+}
+
+/// A line of the journal, in short.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LineFacts {
+    pub(crate) kind: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) created_at: OffsetDateTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<String>,
+}
+
+/// Whether documents can be issued, and how the caller stands with the link.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsableView {
+    #[serde(flatten)]
+    pub(crate) status: Status,
+    /// On the link alone: what it makes of this request's key and software.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<LinkFacts>,
 }
 
 /// Why a document is cancelled.
@@ -47,14 +246,16 @@ pub(crate) struct CancellationBody {
     pub(crate) reason: Patient<String>,
     /// The id of the document that will take its place, when there will be one.
     #[serde(default)]
-    pub(crate) replaced_by: Option<Uuid>,
+    #[schema(value_type = Option<Uuid>, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) replaced_by: Option<Id>,
 }
 
 /// A document for a handwritten signature.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct PaperBody {
     /// Made by the caller, UUID v4.
-    pub(crate) id: Uuid,
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
     /// The form's kind.
     pub(crate) kind: String,
     /// Field id to value, as the form's schema says.
@@ -97,7 +298,8 @@ pub(crate) struct PrintersView {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct SimulateBody {
     /// Made by the caller, UUID v4. The same id again simulates anew, unless it was paid.
-    pub(crate) id: Uuid,
+    #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
+    pub(crate) id: Id,
     /// The form's kind, where several are simulated.
     #[serde(default)]
     pub(crate) kind: Option<String>,
@@ -214,7 +416,7 @@ pub(crate) struct FormsView {
 pub(crate) struct DocumentView {
     pub(crate) id: Uuid,
     pub(crate) kind: String,
-    /// `deposited`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`.
+    /// `deposited`, `signed`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`.
     pub(crate) state: StateView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<Receipt>,
@@ -246,6 +448,7 @@ pub(crate) enum StateView {
     Signing,
     Depositing,
     Deposited,
+    Signed,
     Failed,
     Unknown,
     Simulated,
@@ -375,6 +578,7 @@ impl From<econnector_journal::State> for StateView {
             State::Signing => Self::Signing,
             State::Depositing => Self::Depositing,
             State::Deposited => Self::Deposited,
+            State::Signed => Self::Signed,
             State::Failed => Self::Failed,
             State::Unknown => Self::Unknown,
             State::Simulated => Self::Simulated,
@@ -498,6 +702,27 @@ impl From<econnector_identity::Physician> for PhysicianView {
 
 /// The volets' titles are the pack's texts.
 pub(crate) type Titles<'a> = &'a dyn Fn(&str) -> String;
+
+impl VerificationView {
+    pub(crate) fn new(found: Verification, lang: Lang) -> Self {
+        Self {
+            valid: found.is_valid(),
+            intact: found.intact,
+            complete: found.covers_whole_document,
+            trusted: found.trusted,
+            signer: SignerView {
+                name: found.signer_name,
+                ehealth_id: found.ehealth_id,
+            },
+            signed_at: found.signed_at,
+            doubts: found
+                .doubts
+                .into_iter()
+                .map(|doubt| Problem::of_code(doubt.code(), Fault::Authority, lang).into())
+                .collect(),
+        }
+    }
+}
 
 impl DocumentView {
     pub(crate) fn new(issued: Issued, titles: Titles<'_>, lang: Lang) -> Self {

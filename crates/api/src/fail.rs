@@ -3,9 +3,11 @@ use std::any::Any;
 use axum::http::response::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use econnector_base::Explain;
 use econnector_connector::{Error, Problem, RequestError};
 use econnector_forms::Lang;
 
+use crate::Refusal;
 use crate::input::Language;
 
 /// An error on its way out, with the language to say it in.
@@ -33,6 +35,11 @@ impl Fail {
         Self(Box::new(problem))
     }
 
+    /// An error that is no use case's.
+    pub(crate) fn explained(error: &dyn Explain, lang: Lang) -> Self {
+        Self::of(Problem::explain(error, lang))
+    }
+
     /// Status, headers and body, for doors without axum's response type.
     pub(crate) fn into_parts(self) -> (Parts, Vec<u8>) {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -43,6 +50,9 @@ impl Fail {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(after) = Refusal::retry_after(&self.0.code) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
         }
         // A problem is made of strings and numbers: it always has a JSON form.
         (response.into_parts().0, serde_json::to_vec(&self.0).unwrap_or_default())

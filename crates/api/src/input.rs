@@ -1,18 +1,38 @@
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use econnector_base::Secret;
 use econnector_connector::{Caller, RequestError};
 use econnector_forms::Lang;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use uuid::{Uuid, Variant, Version};
 
 use crate::fail::Fail;
-use crate::{Door, Shared};
+use crate::{Door, Refusal, Shared};
+
+/// A form with its values is a few kilobytes; this is generous and still no memory hole.
+pub(crate) const FORM_LIMIT: usize = 2 * 1024 * 1024;
+/// A body that carries a PDF.
+pub(crate) const PDF_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A caller whom the hospital's door knows by API key or client certificate, as an extension of the request. It says with each request
+/// in whose name it calls.
+#[derive(Clone, Debug)]
+pub struct TrustedClient {
+    /// Its name in the clients file.
+    pub name: String,
+    /// The eHealthIDs in whose name it may call; all when absent.
+    pub physicians: Option<Arc<BTreeSet<String>>>,
+}
+
+const PHYSICIAN: &str = "x-econnector-physician";
 
 /// The caller's language.
 pub(crate) struct Language(pub(crate) Lang);
@@ -25,7 +45,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Language {
     }
 }
 
-/// Who calls: a token when there is one, else the desktop's session where the door has one.
+/// Who calls: a token when there is one, else a client that the hospital's door knows with the physician it names, else the desktop's
+/// session where the door has one.
 pub(crate) struct Who(pub(crate) Caller);
 
 impl FromRequestParts<Shared> for Who {
@@ -42,10 +63,30 @@ impl FromRequestParts<Shared> for Who {
                 }
                 Ok(Self(Caller::Bearer(Arc::new(Secret::new(token.trim())))))
             }
-            None if shared.door == Door::Desktop => Ok(Self(Caller::OwnSession)),
-            None => Err(refuse()),
+            None => match (&shared.door, parts.extensions.get::<TrustedClient>()) {
+                (Door::Hospital, Some(client)) => delegate(client, &parts.headers).map(Self),
+                (Door::Hospital, None) => Err(refuse()),
+                (Door::Desktop(_) | Door::Loopback(_), _) => Ok(Self(Caller::OwnSession)),
+            },
         }
     }
+}
+
+/// The caller in the name of the physician that it says.
+fn delegate(client: &TrustedClient, headers: &HeaderMap) -> Result<Caller, Fail> {
+    let refuse = |refusal| Fail::explained(&refusal, language(headers));
+    let mut named = headers.get_all(PHYSICIAN).iter();
+    let ehealth_id = match (named.next().map(|value| value.to_str()), named.next()) {
+        (Some(Ok(id)), None) if id.len() == 10 && id.bytes().all(|digit| digit.is_ascii_digit()) => id.to_owned(),
+        _ => return Err(refuse(Refusal::PhysicianHeader)),
+    };
+    if client.physicians.as_ref().is_some_and(|allowed| !allowed.contains(&ehealth_id)) {
+        return Err(refuse(Refusal::PhysicianNotAllowed));
+    }
+    Ok(Caller::Delegate {
+        client: client.name.clone(),
+        ehealth_id,
+    })
 }
 
 /// Who calls, where the door has a desk: profile and printers are those of one machine.
@@ -55,7 +96,7 @@ impl FromRequestParts<Shared> for AtDesk {
     type Rejection = Fail;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Fail> {
-        if shared.door != Door::Desktop {
+        if matches!(shared.door, Door::Hospital) {
             return Err(Fail::new(RequestError::NoSessionHere, language(&parts.headers)));
         }
         let Who(caller) = Who::from_request_parts(parts, shared).await?;
@@ -69,25 +110,51 @@ pub(crate) struct Json<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Fail;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Fail> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fail> {
+        Self::of(request, FORM_LIMIT).await
+    }
+}
+
+impl<T: DeserializeOwned> Json<T> {
+    /// Reads a body of at most so many bytes, and of no more than its route takes.
+    pub(crate) async fn of(request: Request, limit: usize) -> Result<Self, Fail> {
         let lang = language(request.headers());
-        let is_json = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
-        if !is_json {
+        if !is_media(request.headers(), "application/json") {
             return Err(Fail::new(RequestError::MediaType, lang));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let too_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
-            Fail::new(if too_large { RequestError::TooLarge } else { RequestError::Body }, lang)
-        })?;
+        let body = whole_body(request, limit, lang).await?;
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|_| Fail::new(RequestError::Body, lang))
     }
+}
+
+/// The body of a request.
+pub(crate) async fn whole_body(request: Request, limit: usize, lang: Lang) -> Result<axum::body::Bytes, Fail> {
+    let body = request.with_limited_body().into_body();
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        let too_large = is_too_large(&error);
+        Fail::new(if too_large { RequestError::TooLarge } else { RequestError::Body }, lang)
+    })
+}
+
+/// Whether reading stopped because there was more than allowed.
+pub(crate) fn is_too_large(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether the body says that it is of this media type.
+pub(crate) fn is_media(headers: &HeaderMap, media: &str) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    said.and_then(|value| value.split(';').next())
+        .is_some_and(|said| said.trim().eq_ignore_ascii_case(media))
 }
 
 /// Path parameters, refused with a problem.
@@ -120,9 +187,52 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InQuery
     }
 }
 
+/// A UUID as RFC 9562 writes it, with hyphens: the description promises no other spelling.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl Id {
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        if text.len() == 36 {
+            Uuid::try_parse(text).ok().map(Self)
+        } else {
+            None
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(source)?;
+        Self::read(&text).ok_or_else(|| D::Error::custom("no UUID"))
+    }
+}
+
+/// The number of a page, from a path or query.
+#[derive(Clone, Copy)]
+pub(crate) struct PageNumber(pub(crate) u32);
+
+impl<'de> Deserialize<'de> for PageNumber {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let number = whole(source)?.and_then(|number| u32::try_from(number).ok());
+        number.map(Self).ok_or_else(|| D::Error::custom("no page"))
+    }
+}
+
+/// A whole number of a path or query, also as JSON Schema counts it: `2.0` is one.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(source: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(source)?;
+    let (digits, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+    let number = digits
+        .parse()
+        .ok()
+        .filter(|_| !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0'));
+    number.map(Some).ok_or_else(|| D::Error::custom("no whole number"))
+}
+
 /// The id of a new document. Made at random it says nothing and meets no other; whatever else it was made of might say something of a
 /// patient, and it goes into journals and to the authority.
-pub(crate) fn new_id(id: Uuid) -> Result<Uuid, RequestError> {
+pub(crate) fn new_id(Id(id): Id) -> Result<Uuid, RequestError> {
     if id.get_version() == Some(Version::Random) && id.get_variant() == Variant::RFC4122 {
         Ok(id)
     } else {

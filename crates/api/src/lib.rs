@@ -1,38 +1,51 @@
 //! One router for the window, practice software and hospitals. A door adds how requests arrive and whom it lets in; nothing else.
 
+mod description;
 mod desk;
 mod documents;
 mod dto;
+mod examples;
 mod fail;
+mod gate;
 mod in_process;
 mod input;
+mod link;
+mod parts;
+mod refusal;
 mod routes;
+mod signatures;
 mod simulations;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
 use econnector_connector::Connector;
+use econnector_loopback::Link;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::input::FORM_LIMIT;
 
 pub use in_process::{answer, answer_with_problem};
+pub use input::TrustedClient;
+pub use refusal::{PartFault, Refusal};
 
-/// A form with its values is a few kilobytes; this is generous and still no memory hole.
-const BODY_LIMIT: usize = 2 * 1024 * 1024;
+const DESCRIPTION: &str = "/econnector/v1/openapi.json";
 
 /// What a door allows beyond the shared routes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Door {
-    /// Has a session of its own: a request without a token acts in it.
-    Desktop,
-    /// Stateless: every request that concerns a document or a journal brings a token.
+    /// The window: has a session of its own, and decides about the link where there is one.
+    Desktop(Option<Link>),
+    /// Practice software on the same machine: acts in the desktop's session once the physician has said yes, or brings a token.
+    Loopback(Link),
+    /// Stateless: every request that concerns a document or a journal brings a token, or comes from a [`TrustedClient`].
     Hospital,
 }
 
@@ -42,49 +55,17 @@ pub(crate) struct Shared {
     door: Door,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "eConnector",
-        description = "Sick notes and fee notes for Luxembourg: checked, signed remotely in the physician's name, deposited at mySecu. Every error is a problem with code, fault and next step.",
-        license(name = "EUPL-1.2", url = "https://joinup.ec.europa.eu/collection/eupl/eupl-text-eupl-12")
-    ),
-    modifiers(&Security),
-    security(("bearer" = []), ("connection_key" = []), ())
-)]
-struct Description;
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme(
-            "bearer",
-            SecurityScheme::Http(
-                HttpBuilder::new()
-                    .scheme(HttpAuthScheme::Bearer)
-                    .bearer_format("JWT")
-                    .description(Some("AeS access token of the physician"))
-                    .build(),
-            ),
-        );
-        components.add_security_scheme(
-            "connection_key",
-            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-EConnector-Key"))),
-        );
-    }
-}
-
 /// The router of one door.
 pub fn router(connector: Arc<Connector>, door: Door) -> Router {
-    let (router, description) = described(Shared { connector, door });
+    let (router, _) = routes::all().split_for_parts();
     router
-        .merge(SwaggerUi::new("/swagger-ui").url("/econnector/v1/openapi.json", description))
+        .with_state(Shared { connector, door })
+        .route(DESCRIPTION, get(description))
+        .merge(SwaggerUi::new("/swagger-ui").config(Config::from(DESCRIPTION)))
         .fallback(fail::no_such_route)
         .method_not_allowed_fallback(fail::method_not_allowed)
         .layer(CatchPanicLayer::custom(fail::panicked))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
@@ -106,14 +87,12 @@ pub fn router(connector: Arc<Connector>, door: Door) -> Router {
 /// The OpenAPI 3.1 document, as committed in docs/openapi.json and served by every door.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::all().split_for_parts().1
+    description::complete(routes::all().split_for_parts().1)
 }
 
-fn described(shared: Shared) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, description) = routes::all().split_for_parts();
-    (router.with_state(shared), description)
-}
-
-pub(crate) fn empty() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(Description::openapi())
+/// Made when somebody asks for it first: its examples are read from the forms, which would delay every start.
+async fn description() -> impl IntoResponse {
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    let document = tokio::task::spawn_blocking(|| DOCUMENT.get_or_init(|| openapi().to_json().unwrap_or_default().into()).clone());
+    ([(header::CONTENT_TYPE, "application/json")], document.await.unwrap_or_default())
 }

@@ -1,25 +1,26 @@
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use econnector_connector::{Checkup, Connector, Preview, Problem, RequestError, Status};
 use econnector_forms::{Definition, Lang};
 use econnector_identity::{KeyringState, SessionState as LoginState, SessionView};
+use econnector_loopback::{KeyFact, LinkFacts};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
-use crate::dto::{ActorView, EntryView, FormsView, JournalView, Notice, SessionDto, SessionState, ValuesBody};
+use crate::dto::{ActorView, EntryView, FormsView, JournalView, Notice, Pdf, SessionDto, SessionState, UsableView, ValuesBody};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{InPath, InQuery, Json, Language, PageFormat, Who};
-use crate::{Door, Shared, desk, documents, simulations};
+use crate::input::{Id, InPath, InQuery, Json, Language, PageFormat, PageNumber, Who};
+use crate::{Door, Shared, desk, documents, link, signatures, simulations};
 
 pub(crate) const SVG: &str = "image/svg+xml";
 pub(crate) const PDF: &str = "application/pdf";
 
 pub(crate) fn all() -> OpenApiRouter<Shared> {
-    crate::empty()
+    crate::description::empty()
         .routes(routes!(usable))
         .routes(routes!(status))
         .routes(routes!(session, logout))
@@ -30,28 +31,42 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(check))
         .routes(routes!(preview))
         .merge(documents::routes())
+        .merge(signatures::routes())
         .merge(simulations::routes())
         .merge(desk::routes())
+        .merge(link::routes())
         .routes(routes!(journal))
 }
 
-/// Whether documents can be issued now: 200, or 503 with the failing checks. Needs no login.
+/// Whether documents can be issued now: 200, or 503 with the failing checks.
+///
+/// Needs no login.
 #[utoipa::path(get, path = "/econnector/status", tag = "status", responses(
-    (status = 200, description = "Usable", body = Status),
-    (status = 503, description = "Not usable; the failing checks say why", body = Status)))]
-async fn usable(State(shared): State<Shared>, Language(lang): Language) -> (StatusCode, axum::Json<Status>) {
-    let status = shared.connector.status(lang).await;
-    (
-        if status.usable {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        },
-        axum::Json(status),
-    )
+    (status = 200, description = "Usable", body = UsableView),
+    (status = 503, description = "Not usable; the failing checks say why. Or, as a problem, busy: then `Retry-After` says when to come back",
+        content((UsableView = "application/json"), (Problem = "application/problem+json")))))]
+async fn usable(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    facts: Option<Extension<LinkFacts>>,
+) -> (StatusCode, axum::Json<UsableView>) {
+    let mut status = shared.connector.status(lang).await;
+    let link = facts.map(|Extension(facts)| facts);
+    // Whoever has no key is told whether it works, and no more of this machine.
+    if link.as_ref().is_some_and(|facts| facts.key != KeyFact::Right) {
+        status.checks.clear();
+    }
+    let code = if status.usable {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (code, axum::Json(UsableView { status, link }))
 }
 
-/// Every dependency: reachable, latency, expiry, clock skew, version. Needs no login.
+/// Every dependency: reachable, latency, expiry, clock skew, version.
+///
+/// Needs no login.
 #[utoipa::path(get, path = "/econnector/v1/status", tag = "status", responses((status = 200, description = "What was found", body = Status)))]
 async fn status(State(shared): State<Shared>, Language(lang): Language) -> axum::Json<Status> {
     axum::Json(shared.connector.status(lang).await)
@@ -60,21 +75,19 @@ async fn status(State(shared): State<Shared>, Language(lang): Language) -> axum:
 /// Who is logged in on this machine, acting for whom, until when.
 #[utoipa::path(get, path = "/econnector/v1/session", tag = "session", responses(
     (status = 200, description = "The session", body = SessionDto),
-    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "This door has no session")))]
 async fn session(State(shared): State<Shared>, Language(lang): Language) -> Result<axum::Json<SessionDto>, Fail> {
     own_session(&shared, lang)?;
     Ok(axum::Json(session_view(&shared.connector, shared.connector.session().await, lang)))
 }
 
-/// Opens AeS's login page in the system browser. Ask `GET /v1/session` until `state` is `logged_in`.
+/// Opens AeS's login page in the system browser.
+///
+/// Ask `GET /v1/session` until `state` is `logged_in`.
 #[utoipa::path(post, path = "/econnector/v1/session/login", tag = "session", responses(
     (status = 202, description = "The login is under way", body = SessionDto),
-    (status = 403, description = "Logins of this program's own are not allowed here", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 403, description = "Logins of this program's own are not allowed here"),
+    (status = 404, description = "This door has no session")))]
 async fn login(State(shared): State<Shared>, Language(lang): Language) -> Result<(StatusCode, axum::Json<SessionDto>), Fail> {
     own_session(&shared, lang)?;
     let view = shared.connector.login(lang).await.or_fail(lang)?;
@@ -84,11 +97,10 @@ async fn login(State(shared): State<Shared>, Language(lang): Language) -> Result
 /// Ends the session here and at AeS, or cancels a login under way.
 #[utoipa::path(delete, path = "/econnector/v1/session", tag = "session", responses(
     (status = 204, description = "Logged out"),
-    (status = 404, description = "This door has no session", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "Logged out here; this program failed to say so at AeS", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "Logged out here; AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "Logged out here; AeS could not be told", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "This door has no session"),
+    (status = 500, description = "Logged out here; this program failed to say so at AeS"),
+    (status = 502, description = "Logged out here; AeS failed"),
+    (status = 504, description = "Logged out here; AeS could not be told")))]
 async fn logout(State(shared): State<Shared>, Language(lang): Language) -> Result<StatusCode, Fail> {
     own_session(&shared, lang)?;
     shared.connector.logout().await.or_fail(lang)?;
@@ -105,8 +117,7 @@ async fn forms(State(shared): State<Shared>, Language(lang): Language) -> axum::
 
 /// One form: sections, fields, options and texts in the caller's language.
 #[utoipa::path(get, path = "/econnector/v1/forms/{kind}", tag = "forms", params(("kind" = String, Path, description = "ecit, …")), responses(
-    (status = 200, description = "The definition", body = Definition),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json")))]
+    (status = 200, description = "The definition", body = Definition)))]
 async fn form(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -117,8 +128,7 @@ async fn form(
 
 /// The JSON Schema of one form's values.
 #[utoipa::path(get, path = "/econnector/v1/forms/{kind}/schema", tag = "forms", params(("kind" = String, Path, description = "ecit, …")), responses(
-    (status = 200, description = "JSON Schema", body = Object),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json")))]
+    (status = 200, description = "JSON Schema", body = Object)))]
 async fn schema(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -127,14 +137,12 @@ async fn schema(
     shared.connector.schema(&kind).map(axum::Json).or_fail(lang)
 }
 
-/// Everything wrong with the values, at once. 200 whatever is found; nothing is sent.
+/// Everything wrong with the values, at once.
+///
+/// 200 whatever is found; nothing is sent.
 #[utoipa::path(post, path = "/econnector/v1/forms/{kind}/check", tag = "forms", params(("kind" = String, Path, description = "ecit, …")),
     request_body = ValuesBody, responses(
-    (status = 200, description = "What was found", body = Checkup),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json")))]
+    (status = 200, description = "What was found", body = Checkup)))]
 async fn check(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -150,28 +158,23 @@ struct PreviewQuery {
     /// The volet's name; the first one when absent.
     volet: Option<String>,
     /// For SVG: the page, from 1.
-    page: Option<usize>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100_000)]
+    page: Option<PageNumber>,
     /// A simulation of the caller's that is in memory: the page shows what was simulated and what the authority would pay, in place of
     /// `values`.
-    simulation: Option<Uuid>,
+    #[param(value_type = Option<Uuid>)]
+    simulation: Option<Id>,
 }
 
-/// The page as it would be signed, marked as a draft; values may be incomplete. PDF, or one page as SVG by `Accept: image/svg+xml`.
+/// The page as it would be signed, marked as a draft; values may be incomplete.
+///
+/// PDF, or one page as SVG by `Accept: image/svg+xml`.
 #[utoipa::path(post, path = "/econnector/v1/forms/{kind}/preview", tag = "forms", params(("kind" = String, Path, description = "ecit, …"), PreviewQuery),
     request_body = ValuesBody, responses(
-    (status = 200, description = "The page", content((Vec<u8> = "application/pdf"), (String = "image/svg+xml")),
+    (status = 200, description = "The page", content((Pdf = "application/pdf"), (String = "image/svg+xml")),
         headers(("X-Page-Count" = usize, description = "Number of pages"))),
-    (status = 400, description = "The request cannot be used", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such form, volet or page", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A character cannot be printed", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 404, description = "No such form, volet or page"),
+    (status = 422, description = "A character cannot be printed")))]
 async fn preview(
     State(shared): State<Shared>,
     Language(lang): Language,
@@ -193,25 +196,19 @@ async fn preview(
         kind,
         volet,
         values: body.values,
-        simulation: query.simulation,
+        simulation: query.simulation.map(|Id(id)| id),
     };
     let document = shared.connector.preview(&caller, preview).await.or_fail(lang)?;
     let pages = document.pages();
     match format {
         PageFormat::Pdf => Ok(page(PDF, document.pdf().or_fail(lang)?, pages)),
-        PageFormat::Svg => Ok(page(SVG, document.svg(query.page.unwrap_or(1)).or_fail(lang)?, pages)),
+        PageFormat::Svg => Ok(page(SVG, document.svg(page_number(query.page)).or_fail(lang)?, pages)),
     }
 }
 
 /// What was sent, newest first, without patients: of the token's physician, or from this machine.
 #[utoipa::path(get, path = "/econnector/v1/journal", tag = "journal", responses(
-    (status = 200, description = "The lines", body = JournalView),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The token names no physician", body = Problem, content_type = "application/problem+json"),
-    (status = 500, description = "This program failed", body = Problem, content_type = "application/problem+json"),
-    (status = 502, description = "AeS failed", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "This installation cannot work as it is set up", body = Problem, content_type = "application/problem+json"),
-    (status = 504, description = "AeS cannot be reached", body = Problem, content_type = "application/problem+json")))]
+    (status = 200, description = "The lines", body = JournalView)))]
 async fn journal(State(shared): State<Shared>, Language(lang): Language, Who(caller): Who) -> Result<axum::Json<JournalView>, Fail> {
     let entries = shared.connector.journal(&caller).await.or_fail(lang)?;
     Ok(axum::Json(JournalView {
@@ -220,10 +217,10 @@ async fn journal(State(shared): State<Shared>, Language(lang): Language, Who(cal
 }
 
 fn own_session(shared: &Shared, lang: Lang) -> Result<(), Fail> {
-    if shared.door == Door::Desktop {
-        Ok(())
-    } else {
+    if matches!(shared.door, Door::Hospital) {
         Err(Fail::new(RequestError::NoSessionHere, lang))
+    } else {
+        Ok(())
     }
 }
 
@@ -271,6 +268,11 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
         }
     }
     session
+}
+
+/// A page of a query; one that no document has is said to be unknown.
+pub(crate) fn page_number(asked: Option<PageNumber>) -> usize {
+    usize::try_from(asked.map_or(1, |PageNumber(number)| number)).unwrap_or(usize::MAX)
 }
 
 pub(crate) fn titles(connector: &Connector, kind: &str, lang: Lang) -> impl Fn(&str) -> String + use<> {

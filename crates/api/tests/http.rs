@@ -2,159 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-use std::time::Duration;
+mod stand;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::http::{Method, Request, StatusCode};
 use econnector_api::Door;
-use econnector_base::{RandomIds, Secret, SystemClock};
-use econnector_connector::{Connector, LeftOut, Parts};
-use econnector_forms::Environment;
-use econnector_identity::{Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Probe, SessionState, SessionView};
-use econnector_journal::Journal;
-use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Space};
-use econnector_printing::NoPrinting;
-use econnector_profile::Profiles;
-use econnector_signature::{Algorithm, SignatureError, Signer, SignerCertificate, TrustStore};
+use econnector_forms::CheckContext;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-
-/// Dr Weber at her own desk, and nobody anywhere else.
-struct AtHerDesk;
-/// Services that nobody asked.
-struct Unasked;
-
-#[async_trait]
-impl Identity for AtHerDesk {
-    async fn session(&self) -> SessionView {
-        SessionView {
-            state: SessionState::LoggedIn {
-                actor: Actor {
-                    id: "anne".into(),
-                    name: "Dr Anne Weber".into(),
-                },
-                physician: Some(Physician {
-                    ehealth_id: "1900000001".into(),
-                    name: "Dr Anne Weber".into(),
-                    provider_codes: vec!["90000101".into()],
-                }),
-                acts_for: Vec::new(),
-                until: OffsetDateTime::now_utc(),
-            },
-            remembered: false,
-            keyring: KeyringState::Off,
-            failure: None,
-        }
-    }
-
-    async fn start_login(&self, _: &str) -> Result<url::Url, IdentityError> {
-        Err(IdentityError::LoginRequired)
-    }
-
-    async fn authorized(&self) -> Result<Authorized, IdentityError> {
-        Err(IdentityError::LoginRequired)
-    }
-
-    async fn logout(&self) -> Result<(), IdentityError> {
-        Ok(())
-    }
-
-    async fn bearer(&self, _: &str) -> Result<Authorized, IdentityError> {
-        Err(IdentityError::TokenInvalid("a test's"))
-    }
-
-    async fn probe(&self) -> Result<Probe, IdentityError> {
-        Err(IdentityError::LoginRequired)
-    }
-}
-
-#[async_trait]
-impl Signer for Unasked {
-    async fn certificate(&self, _: &Secret) -> Result<SignerCertificate, SignatureError> {
-        unreachable!("no signature is asked for")
-    }
-
-    async fn sign(&self, _: &Secret, _: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
-        unreachable!("no signature is asked for")
-    }
-
-    async fn timestamp(&self, _: &Secret, _: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        unreachable!("no signature is asked for")
-    }
-
-    async fn probe(&self) -> Result<econnector_signature::Probe, SignatureError> {
-        Ok(econnector_signature::Probe {
-            latency: Duration::ZERO,
-            server_time: None,
-        })
-    }
-}
-
-#[async_trait]
-impl Deposit for Unasked {
-    async fn exchange(&self, _: &Space, _: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
-        unreachable!("nothing is sent")
-    }
-
-    async fn end(&self, _: &Space) -> Result<(), MySecuError> {
-        Ok(())
-    }
-
-    async fn probe(&self) -> Result<econnector_mysecu::Probe, MySecuError> {
-        Ok(econnector_mysecu::Probe {
-            latency: Duration::ZERO,
-            clock_skew: None,
-        })
-    }
-
-    fn expires(&self) -> Option<OffsetDateTime> {
-        None
-    }
-}
+use stand::{ID, Stand, call, send};
 
 async fn router(door: Door) -> Router {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let anchor = rcgen::CertificateParams::new(vec!["anchor.example".into()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap()
-        .pem();
-    let connector = Connector::new(Parts {
-        packs: econnector_forms::embedded().unwrap(),
-        identity: Arc::new(AtHerDesk),
-        signer: Arc::new(Unasked),
-        trust: TrustStore::from_pem(anchor.as_bytes()).unwrap(),
-        deposit: Arc::new(Unasked),
-        journal: Journal::in_memory().await.unwrap(),
-        profiles: Profiles::in_memory(),
-        printers: Arc::new(NoPrinting),
-        left_out: vec![LeftOut {
-            folder: "torn".into(),
-            reason: "texts/lb.json: missing".into(),
-        }],
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(RandomIds),
-        environment: Environment::Training,
-    });
-    econnector_api::router(connector, door)
+    Stand::new().await.router(door)
 }
-
-async fn call(router: &Router, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("/econnector{path}"))
-        .header("accept-language", "en");
-    if body.is_some() {
-        request = request.header("content-type", "application/json");
-    }
-    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let answer = econnector_api::answer(router.clone(), request.body(body).unwrap()).await;
-    (answer.status(), serde_json::from_slice(answer.body()).unwrap_or_default())
-}
-
-const ID: &str = "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d";
 
 #[tokio::test]
 async fn profile_and_printers_are_those_of_a_desk() {
@@ -173,7 +32,7 @@ async fn profile_and_printers_are_those_of_a_desk() {
             "{path}"
         );
     }
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     assert_eq!(
         call(&desk, Method::GET, "/v1/printers", None).await,
         (StatusCode::OK, json!({ "printers": [] }))
@@ -206,7 +65,7 @@ async fn a_hospital_brings_a_token_for_whatever_concerns_a_patient() {
 
 #[tokio::test]
 async fn a_profile_comes_back_and_what_is_wrong_with_it_names_its_fields() {
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     let (status, mut profile) = call(&desk, Method::GET, "/v1/profile", None).await;
     assert_eq!((status, profile["last_name"].as_str()), (StatusCode::OK, Some("Weber")));
     profile["country"] = json!("Luxembourg");
@@ -229,7 +88,7 @@ async fn a_profile_comes_back_and_what_is_wrong_with_it_names_its_fields() {
 
 #[tokio::test]
 async fn requests_that_cannot_be_used_are_refused_before_anybody_is_asked() {
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     for (path, body, code) in [
         (format!("/v1/documents/{ID}/cancellation"), json!({}), "request-body"),
         (format!("/v1/documents/{ID}/cancellation"), json!({ "reason": 5 }), "request-body"),
@@ -241,7 +100,7 @@ async fn requests_that_cannot_be_used_are_refused_before_anybody_is_asked() {
         (
             format!("/v1/documents/{ID}/cancellation"),
             json!({ "reason": "Erreur" }),
-            "login-required",
+            "document-unknown",
         ),
         (
             "/v1/paper".to_owned(),
@@ -272,7 +131,7 @@ async fn requests_that_cannot_be_used_are_refused_before_anybody_is_asked() {
 
 #[tokio::test]
 async fn a_check_says_what_is_filled_in_and_what_it_comes_to() {
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     let values = json!({ "values": { "statement_date": "2026-10-26", "lines": [{ "code": "C1", "date": "2026-10-26", "quantity": 2 }] } });
     let (status, checkup) = call(&desk, Method::POST, "/v1/forms/mh/check", Some(values)).await;
     assert_eq!(status, StatusCode::OK);
@@ -289,7 +148,7 @@ async fn a_check_says_what_is_filled_in_and_what_it_comes_to() {
 
 #[tokio::test]
 async fn a_form_that_was_left_out_is_named_and_stops_nothing() {
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     let (_, status) = call(&desk, Method::GET, "/v1/status", None).await;
     let forms = status["checks"]
         .as_array()
@@ -306,7 +165,7 @@ async fn a_form_that_was_left_out_is_named_and_stops_nothing() {
 
 #[tokio::test]
 async fn a_new_document_has_a_random_id_of_its_own() {
-    let desk = router(Door::Desktop).await;
+    let desk = router(Door::Desktop(None)).await;
     for id in [
         "00000000-0000-0000-0000-000000000000",
         "6f1d6a4e-9d1f-1a2e-8f57-1c2f3a4b5c6d",
@@ -334,40 +193,185 @@ async fn a_new_document_has_a_random_id_of_its_own() {
     }
 }
 
-/// What a caller cannot rule out, by what a route takes: each status has its description.
+/// Follows one reference.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    value["$ref"]
+        .as_str()
+        .map_or(value, |place| document.pointer(place.trim_start_matches('#')).unwrap())
+}
+
+/// What a caller cannot rule out, by what a route takes: each status has its description and, for a problem, its schema.
 #[test]
 fn the_description_lists_the_statuses_that_can_occur() {
     let document = serde_json::to_value(econnector_api::openapi()).unwrap();
-    // Whoever calls these is not asked who they are.
-    let for_anybody = |path: &str| path.contains("/status") || path.contains("/session") || path.contains("/forms");
     let mut seen = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let mut wanted = vec![];
+            let mut wanted = vec!["403", "408", "421", "429", "500", "503", "504"];
             if operation.get("requestBody").is_some() {
                 wanted.extend(["400", "413", "415"]);
             }
-            if path.contains("{id}") {
+            if path.contains('{') {
                 wanted.extend(["400", "404"]);
             }
-            if path.contains("{kind}") {
-                wanted.push("404");
+            if path != "/econnector/status" {
+                wanted.extend(["400", "401", "502"]);
             }
-            if path.ends_with("/preview") || !for_anybody(path) && !path.ends_with("/printers") {
-                wanted.extend(["401", "403", "500", "502", "503", "504"]);
-            }
-            if path.ends_with("/printers") || path.ends_with("/profile") || path.ends_with("/session") {
+            if ["/printers", "/profile", "/session"].iter().any(|end| path.ends_with(end)) || path.contains("/link") {
                 wanted.push("404");
             }
             for status in wanted {
-                let described = &operation["responses"][status]["description"];
-                assert!(
-                    described.as_str().is_some_and(|words| !words.is_empty()),
-                    "{method} {path}: {status}"
-                );
+                let answer = resolved(&document, &operation["responses"][status]);
+                let described = answer["description"].as_str().is_some_and(|words| !words.is_empty());
+                assert!(described, "{method} {path}: {status}");
+                let schema = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path}: {status}");
+                assert!(answer["headers"].get("X-Request-Id").is_some(), "{method} {path}: {status}");
+                if matches!(status, "429" | "503") {
+                    assert!(answer["headers"].get("Retry-After").is_some(), "{method} {path}: {status}");
+                }
                 seen += 1;
             }
         }
     }
-    assert!(seen > 100, "{seen}");
+    assert!(seen > 300, "{seen}");
+}
+
+#[test]
+fn every_reference_of_the_description_leads_somewhere() {
+    fn follow(document: &Value, value: &Value, seen: &mut usize) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(place) = fields.get("$ref").and_then(Value::as_str) {
+                    assert!(document.pointer(place.trim_start_matches('#')).is_some(), "{place}");
+                    *seen += 1;
+                }
+                fields.values().for_each(|value| follow(document, value, seen));
+            }
+            Value::Array(values) => values.iter().for_each(|value| follow(document, value, seen)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(econnector_api::openapi()).unwrap();
+    let mut seen = 0;
+    follow(&document, &document, &mut seen);
+    assert!(seen > 300, "{seen}");
+    let known: Vec<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for operation in document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+    {
+        assert!(known.contains(&operation["tags"][0].as_str().unwrap()), "{operation}");
+        assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{operation}");
+        for ways in operation["security"].as_array().unwrap() {
+            assert!(ways.as_object().unwrap().keys().all(|name| schemes.contains_key(name)), "{ways}");
+        }
+    }
+}
+
+/// What the description says a caller may send can be sent, and what it says comes back has an example.
+#[test]
+fn bodies_have_examples_and_those_of_forms_pass_their_check() {
+    let document = serde_json::to_value(econnector_api::openapi()).unwrap();
+    let packs = econnector_forms::embedded().unwrap();
+    let (mut of_forms, mut checked) = (0, std::collections::BTreeSet::new());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for (media, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                let examples = body["examples"].as_object();
+                let some = examples.is_some_and(|examples| !examples.is_empty()) || body.get("example").is_some();
+                assert!(some || media == "application/pdf", "{method} {path} {media}");
+                for (name, example) in examples.into_iter().flatten() {
+                    let value = &resolved(&document, example)["value"];
+                    let pack = packs.iter().find(|pack| name.contains(&format!("-{}-", pack.kind()))).unwrap();
+                    let shown = value["values"].as_object().unwrap();
+                    let written = pack.examples().find(|example| pack.example(example) == Some(shown)).unwrap();
+                    let context = CheckContext {
+                        today: pack.example_day(written).unwrap(),
+                        environment: econnector_forms::Environment::Production,
+                    };
+                    assert!(pack.check(shown, &context).checked.is_some(), "{name}");
+                    checked.insert((pack.kind().to_owned(), written.to_owned()));
+                    of_forms += 1;
+                }
+            }
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                for (media, content) in resolved(&document, answer)["content"].as_object().into_iter().flatten() {
+                    let free = media != "application/json" && media != "application/problem+json";
+                    let own = path.ends_with("/schema") || path.ends_with("/forms/{kind}");
+                    assert!(free || own || content.get("example").is_some(), "{method} {path} {status} {media}");
+                }
+            }
+        }
+    }
+    let all: usize = packs.iter().map(|pack| pack.examples().count()).sum();
+    assert!(checked.len() == all && of_forms > all, "{checked:?}");
+}
+
+#[tokio::test]
+async fn the_description_and_its_page_come_from_the_program() {
+    let router = router(Door::Hospital).await;
+    let get = |path: &str| Request::get(path).body(Vec::new()).unwrap();
+    let described = send(&router, get("/econnector/v1/openapi.json")).await;
+    assert_eq!(described.headers()["content-type"], "application/json");
+    let served: Value = serde_json::from_slice(described.body()).unwrap();
+    assert_eq!(served, serde_json::to_value(econnector_api::openapi()).unwrap());
+    assert_eq!(served["openapi"], "3.1.0");
+    let page = send(&router, get("/swagger-ui/index.html")).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let start = send(&router, get("/swagger-ui/swagger-initializer.js")).await;
+    let start = String::from_utf8(start.into_body()).unwrap();
+    assert!(start.contains("/econnector/v1/openapi.json"), "{start}");
+}
+
+#[tokio::test]
+async fn a_method_that_a_route_has_not_is_told_which_it_has() {
+    let router = router(Door::Desktop(None)).await;
+    for (method, path, allowed) in [
+        (Method::DELETE, "/econnector/status", "GET,HEAD"),
+        (Method::PATCH, "/econnector/v1/documents", "POST"),
+        (Method::TRACE, "/econnector/v1/session", "GET,HEAD,DELETE"),
+        (Method::from_bytes(b"BREW").unwrap(), "/econnector/v1/profile", "GET,HEAD,PUT"),
+    ] {
+        let request = Request::builder().method(method.clone()).uri(path).body(Vec::new()).unwrap();
+        let answer = send(&router, request).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        let said = answer.headers()["allow"].to_str().unwrap();
+        let sorted = |list: &str| {
+            list.split(',')
+                .map(|one| one.trim().to_owned())
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(sorted(said), sorted(allowed), "{path}");
+        assert_eq!(stand::json_of(&answer)["code"], "method-not-allowed");
+    }
+}
+
+#[tokio::test]
+async fn paths_that_hide_something_lead_nowhere() {
+    let router = router(Door::Desktop(None)).await;
+    let document = "6f1d6a4e9d1f4a2e8f571c2f3a4b5c6d";
+    for (path, status) in [
+        ("/econnector/v1/forms/%00", 404),
+        ("/econnector/v1/forms/%FF", 400),
+        ("/econnector/v1/forms/ecit%2Fschema", 404),
+        ("/econnector/v1/forms/", 404),
+        ("/econnector/v1/documents/%7B6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d%7D", 400),
+        ("/econnector/v1/documents/urn:uuid:6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d", 400),
+        (&format!("/econnector/v1/documents/{document}"), 400),
+        ("/econnector/v1/documents/..%2F..%2Fetc", 400),
+    ] {
+        let answer = send(&router, Request::get(path).body(Vec::new()).unwrap()).await;
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+    }
 }

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use econnector_base::{Explain, Fault, RandomIds, SystemClock};
-use econnector_connector::{Connector, Parts};
+use econnector_connector::{Connector, NoObserver, Observer, Parts};
 use econnector_forms::PackError;
 use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
 use econnector_journal::{Journal, JournalError};
 use econnector_mysecu::{AnswerTrust, JwtOnBehalfOf, MySecu, MySecuError, MySecuSettings, TrustError};
-use econnector_net::{AnchorsError, ClientIdentity, NetError, P12Error, Transport, TransportOptions, read_anchors};
+use econnector_net::{
+    Anchor, AnchorsError, ClientIdentity, NetError, P12Error, Transport, TransportOptions, read_anchors, read_named_anchors,
+};
 use econnector_profile::Profiles;
 use econnector_signature::{Kms, KmsSettings, TrustStore};
 
@@ -40,6 +44,16 @@ pub enum AssemblyError {
         setting: &'static str,
         /// Why.
         error: AnchorsError,
+    },
+    /// An entry of the trust store that the settings choose is not in it.
+    #[error("{setting}: the trust store has no entry \"{alias}\"; it has: {}", .known.join(", "))]
+    Alias {
+        /// The setting that names the file.
+        setting: &'static str,
+        /// The alias that was looked for.
+        alias: String,
+        /// Those it has.
+        known: Vec<String>,
     },
     /// The client certificate cannot be used.
     #[error("mysecu.client_p12: {0}")]
@@ -73,7 +87,7 @@ impl From<MySecuError> for AssemblyError {
 impl AssemblyError {
     fn inner(&self) -> Option<&dyn Explain> {
         Some(match self {
-            Self::File { .. } => return None,
+            Self::File { .. } | Self::Alias { .. } => return None,
             Self::Anchors { error, .. } => error,
             Self::ClientCertificate(error) => error,
             Self::MySecu(error) => error.as_ref(),
@@ -88,7 +102,10 @@ impl AssemblyError {
 
 impl Explain for AssemblyError {
     fn code(&self) -> &'static str {
-        self.inner().map_or("settings-unreadable", Explain::code)
+        match self {
+            Self::Alias { .. } => "truststore-alias",
+            _ => self.inner().map_or("settings-unreadable", Explain::code),
+        }
     }
 
     fn fault(&self) -> Fault {
@@ -119,6 +136,14 @@ pub struct Host {
 /// # Errors
 /// [`AssemblyError`], naming the setting to mend.
 pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>, AssemblyError> {
+    assemble_observed(settings, host, Arc::new(NoObserver)).await
+}
+
+/// As [`assemble`]; `observer` is told of every use case that came to an end.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dyn Observer>) -> Result<Arc<Connector>, AssemblyError> {
     let clock = Arc::new(SystemClock);
     let anchors = match &settings.anchors {
         Some(path) => vec![read("anchors", path)?],
@@ -130,6 +155,7 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
         timeout: settings
             .timeout_seconds
             .map_or(TransportOptions::default().timeout, Duration::from_secs),
+        proxy: settings.proxy.clone(),
         ..TransportOptions::default()
     };
     let client = ClientIdentity::from_p12(
@@ -145,6 +171,7 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
     let aes = AesSettings {
         audience: settings.aes.audience.clone(),
         allow_own_login: settings.aes.own_login,
+        exchange: settings.aes.exchange.clone(),
         ..AesSettings::new(settings.aes.issuer.clone(), settings.aes.client_id.clone())
     };
     let identity = Aes::new(aes, transport.clone(), host.tokens, host.browser, clock.clone()).await?;
@@ -158,15 +185,7 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
         transport,
         Arc::new(RandomIds),
     );
-    let store = read("kms.trust_store", &settings.kms.trust_store)?;
-    let trust = match &settings.kms.trust_store_password {
-        Some(password) => TrustStore::from_p12(&store, password),
-        None => TrustStore::from_pem(&store),
-    }
-    .map_err(|error| AssemblyError::Anchors {
-        setting: "kms.trust_store",
-        error,
-    })?;
+    let trust = trust_store(&settings.kms)?;
 
     let answers =
         read_anchors(&read("mysecu.answer_anchors", &settings.mysecu.answer_anchors)?, None).map_err(|error| AssemblyError::Anchors {
@@ -208,7 +227,46 @@ pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>,
         journal,
         clock,
         environment: settings.environment,
+        observer,
     }))
+}
+
+/// Reads the trust store of signatures: the chosen entries, or all.
+///
+/// # Errors
+/// [`AssemblyError::File`], [`AssemblyError::Anchors`], [`AssemblyError::Alias`].
+pub fn trust_store(kms: &KmsPart) -> Result<TrustStore, AssemblyError> {
+    const SETTING: &str = "kms.trust_store";
+    let anchors = |error| AssemblyError::Anchors { setting: SETTING, error };
+    let bytes = read(SETTING, &kms.trust_store)?;
+    let all = read_named_anchors(&bytes, kms.trust_store_password.as_ref()).map_err(anchors)?;
+    let known: Vec<String> = all.iter().filter_map(|anchor| anchor.alias.clone()).collect();
+    let mut chosen = String::new();
+    if kms.trust_store_aliases.is_empty() || known.is_empty() {
+        all.iter().for_each(|anchor| chosen.push_str(&pem(&anchor.der)));
+    } else {
+        for alias in &kms.trust_store_aliases {
+            // keytool writes aliases in lower case, whatever was typed.
+            let is_it = |anchor: &&Anchor| anchor.alias.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(alias));
+            let anchor = all.iter().find(is_it).ok_or_else(|| AssemblyError::Alias {
+                setting: SETTING,
+                alias: alias.clone(),
+                known: known.clone(),
+            })?;
+            chosen.push_str(&pem(&anchor.der));
+        }
+    }
+    TrustStore::from_pem(chosen.as_bytes()).map_err(anchors)
+}
+
+fn pem(der: &[u8]) -> String {
+    let lines = STANDARD.encode(der);
+    let lines: Vec<&str> = lines
+        .as_bytes()
+        .chunks(64)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, AssemblyError> {

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use econnector_base::Secret;
 use econnector_forms::Environment;
+use econnector_identity::ExchangeClient;
+use econnector_net::ProxySettings;
 use serde::Deserialize;
 use url::Url;
 
@@ -20,6 +22,9 @@ pub struct Settings {
     /// How long AeS, the KMS and mySecu may take for one answer; 15 when absent.
     #[serde(default)]
     pub timeout_seconds: Option<u64>,
+    /// How the services are reached; as the computer is set up when absent. Not read from TOML.
+    #[serde(skip)]
+    pub proxy: Option<ProxySettings>,
     /// The journal's file, beside which profiles are kept; both in memory when absent.
     #[serde(default)]
     pub journal: Option<PathBuf>,
@@ -46,6 +51,9 @@ pub struct AesPart {
     pub audience: String,
     /// Whether the program may log in by itself, or only takes the tokens of its callers.
     pub own_login: bool,
+    /// With which the program gets tokens in a physician's name; it does not when absent. Not read from TOML.
+    #[serde(skip)]
+    pub exchange: Option<ExchangeClient>,
 }
 
 /// The KMS.
@@ -63,6 +71,9 @@ pub struct KmsPart {
     /// The p12's password.
     #[serde(default)]
     pub trust_store_password: Option<Secret>,
+    /// Which entries of a p12 trust store count, by alias; all when empty. PEM has no aliases: all count.
+    #[serde(default)]
+    pub trust_store_aliases: Vec<String>,
 }
 
 /// mySecu.

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::error::Sent;
 use crate::issue::may_be_sent;
-use crate::run::{Run, Stopwatch, confirmed, own_space};
-use crate::{Caller, Connector, Error, Issue, JournalLine, ReceiptAnomaly};
+use crate::observe::Stopwatch;
+use crate::run::{Acting, Run, Task, confirmed, own_space};
+use crate::{Action, Caller, Connector, Error, Issue, JournalLine, ReceiptAnomaly};
 
 /// The reason of a replacement for which none was given; read by the authority.
 const REPLACED: &str = "Remplacement du document";
@@ -46,18 +47,22 @@ impl Connector {
     /// [`Error::UnknownDocument`], also for the document of another physician; [`Error::NotDeposited`], [`Error::NotCancellable`],
     /// [`Error::AlreadyReplaced`], [`Error::ReplacesOther`]; [`Error::Pack`] for a reason that cannot be sent; [`Error::Refused`] by the authority; [`Error::Lost`]: ask again.
     pub async fn cancel(self: &Arc<Self>, caller: Caller, cancel: Cancel) -> Result<JournalLine, Error> {
-        let (this, id, replaced_by) = (Arc::clone(self), cancel.id, cancel.replaced_by);
-        self.alone(id, replaced_by, async move { this.cancel_alone(&caller, cancel).await })
+        let task = Task {
+            action: Some(Action::Cancel),
+            id: cancel.id,
+            other: cancel.replaced_by,
+        };
+        self.alone(task, async move |this, watch| this.cancel_alone(&caller, cancel, &watch).await)
             .await
     }
 
-    async fn cancel_alone(self: &Arc<Self>, caller: &Caller, cancel: Cancel) -> Result<JournalLine, Error> {
-        let watch = Stopwatch::start();
+    async fn cancel_alone(self: &Arc<Self>, caller: &Caller, cancel: Cancel, watch: &Stopwatch) -> Result<JournalLine, Error> {
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let reason = reason(&cancel.reason)?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let own = |entry: &Entry| entry.who.physician_id == physician_id;
         let entry = self.settle_stale(cancel.id).await?.filter(own).ok_or(Error::UnknownDocument)?;
+        watch.about(&entry.kind);
         self.may_take_the_place(&entry, cancel.replaced_by).await?;
         if entry.state == State::Cancelled {
             if let Some(by) = cancel.replaced_by {
@@ -66,7 +71,7 @@ impl Connector {
         } else if may_be_cancelled(entry.state) {
             let pack = self.pack(&entry.kind)?;
             let provider_code = own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
-            let run = Run::begin(self, caller, pack, entry.id, authorized, provider_code, watch);
+            let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, entry.id, provider_code);
             run.cancel(&entry, &reason, cancel.replaced_by).await?;
         } else {
             return Err(Error::NotDeposited);
@@ -145,7 +150,7 @@ impl Run<'_> {
         if may_be_cancelled(replaced.state) {
             self.cancel(&replaced, &reason, Some(self.id)).await
         } else {
-            Ok(self.connector.journal.link(replaced.id, self.id).await?)
+            Ok(self.by.connector.journal.link(replaced.id, self.id).await?)
         }
     }
 
@@ -154,10 +159,11 @@ impl Run<'_> {
         if !self.pack.is_cancellable() {
             return Err(Error::NotCancellable);
         }
-        let journal = &self.connector.journal;
+        let connector = self.by.connector;
+        let journal = &connector.journal;
         // The very same question keeps its message id, by which the authority may know it again.
         let asked_before = entry.cancellation.as_ref().filter(|_| entry.replaced_by == replaced_by);
-        let id = asked_before.map_or_else(|| self.connector.ids.next(), |cancellation| cancellation.id);
+        let id = asked_before.map_or_else(|| connector.ids.next(), |cancellation| cancellation.id);
         let wire = self.pack.cancellation(&Cancellation {
             id,
             cancelled: entry.id,
@@ -185,7 +191,7 @@ impl Run<'_> {
             }
             Ok(confirmed) => (
                 State::Cancelled,
-                Some(self.connector.clock.now()),
+                Some(connector.clock.now()),
                 Settlement {
                     correlation_id: confirmed.correlation_id.clone(),
                     ..Settlement::default()
@@ -205,12 +211,12 @@ impl Run<'_> {
         if let Err(error) = journal.settle_cancellation(entry.id, state, at, &settlement).await {
             tracing::error!(id = %entry.id, state = state.as_str(), %error, "the journal did not take an outcome");
         }
-        let memory = &self.connector.memory;
+        let memory = &connector.memory;
         if matches!(state, State::Cancelled | State::Failed) {
             memory.withdraw(entry.id);
         }
         if never_arrived {
-            memory.release_values(entry.id);
+            memory.release(entry.id);
             return Ok(());
         }
         outcome.map(|_| ())

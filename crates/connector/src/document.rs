@@ -19,9 +19,9 @@ use crate::{Caller, Connector, Error};
 pub struct Issued {
     /// The caller's id.
     pub id: Uuid,
-    /// The form's kind.
+    /// The form's kind; `pdf` for a PDF made elsewhere that was not sent.
     pub kind: String,
-    /// Deposited, on paper, or what an earlier call left.
+    /// Deposited, signed, on paper, or what an earlier call left.
     pub state: State,
     /// mySecu's receipt.
     pub receipt: Option<Receipt>,
@@ -129,7 +129,7 @@ pub struct VoletCopy {
     /// Number of pages.
     pub pages: usize,
     /// The PDF; empty in a [`Progress`].
-    pub content: Zeroizing<Vec<u8>>,
+    pub content: Arc<Zeroizing<Vec<u8>>>,
 }
 
 impl Connector {
@@ -180,15 +180,14 @@ impl Connector {
     ///
     /// # Errors
     /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`].
-    pub async fn volet_page(&self, caller: &Caller, id: Uuid, name: &str, page: usize) -> Result<(String, usize), Error> {
+    pub async fn volet_page(self: &Arc<Self>, caller: &Caller, id: Uuid, name: &str, page: usize) -> Result<(String, usize), Error> {
         let remembered = self.remembered(caller, id).await?;
         let name = name.to_owned();
-        tokio::task::spawn_blocking(move || {
+        self.beside(move |_| {
             let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
-            Ok((leaf.document.svg(page)?, leaf.document.pages()))
+            Ok(econnector_documents::pages_of_pdf(&leaf.pdf, page)?)
         })
         .await
-        .map_err(|_| Error::Interrupted)?
     }
 
     /// Forgets a document's values and pages, a simulation's too; the journal's line stays.
@@ -214,7 +213,7 @@ impl Connector {
     /// [`Error::Identity`] for a token that is not valid, [`Error::Journal`].
     pub async fn journal(&self, caller: &Caller) -> Result<Vec<JournalLine>, Error> {
         let viewer = self.viewer(caller).await?;
-        let physician = viewer.as_deref().filter(|_| matches!(caller, Caller::Bearer(_)));
+        let physician = viewer.as_deref().filter(|_| !matches!(caller, Caller::OwnSession));
         let entries = self.journal.list(physician, 500).await?;
         Ok(entries.into_iter().map(|entry| self.line(entry, viewer.as_deref())).collect())
     }
@@ -251,7 +250,7 @@ impl Connector {
                 SessionState::LoggedIn { physician, .. } => physician,
                 _ => None,
             },
-            Caller::Bearer(_) => Some(self.authorized(caller).await?.principal.physician),
+            Caller::Bearer(_) | Caller::Delegate { .. } => Some(self.authorized(caller).await?.principal.physician),
         })
     }
 
@@ -290,8 +289,8 @@ impl Leaf {
         VoletCopy {
             name: self.name.clone(),
             signed: self.signed,
-            pages: self.document.pages(),
-            content: if with_content { self.pdf.clone() } else { Zeroizing::default() },
+            pages: self.pages,
+            content: if with_content { Arc::clone(&self.pdf) } else { Arc::default() },
         }
     }
 }

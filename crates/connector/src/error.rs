@@ -1,6 +1,6 @@
 use econnector_base::{AuthorityWords, Explain, Fault};
 use econnector_documents::DocumentError;
-use econnector_forms::{AnswerError, PackError, Severity};
+use econnector_forms::{AnswerError, ForeignError, PackError, Severity};
 use econnector_identity::IdentityError;
 use econnector_journal::JournalError;
 use econnector_mysecu::MySecuError;
@@ -32,6 +32,9 @@ pub enum Error {
     /// The document names another physician than the one the token is for.
     #[error("the document names another physician")]
     PhysicianMismatch,
+    /// The message made elsewhere names another document than the request. Nothing was signed.
+    #[error("the id in the XML is not that of the request")]
+    IdMismatch,
     /// The id stands for another document.
     #[error("the id stands for another document")]
     IdReused,
@@ -100,6 +103,9 @@ pub enum Error {
     /// The form pack failed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The message made elsewhere cannot be taken.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
     /// A page could not be set.
     #[error(transparent)]
     Documents(#[from] DocumentError),
@@ -227,6 +233,7 @@ impl Error {
         match self {
             Self::Request(error) => Some(error),
             Self::Pack(error) => Some(error),
+            Self::Foreign(error) => Some(error),
             Self::Documents(error) => Some(error),
             Self::Signature(error) => Some(error),
             Self::Deposit(error) => Some(error.as_ref()),
@@ -251,6 +258,7 @@ impl Explain for Error {
             Self::Findings(_) => "values-wrong",
             Self::ProfileWrong(_) => "profile-wrong",
             Self::PhysicianMismatch => "physician-mismatch",
+            Self::IdMismatch => "id-mismatch",
             Self::IdReused => "id-already-used",
             Self::OtherWorkflow => "form-other-workflow",
             Self::NotCancellable => "form-not-cancellable",

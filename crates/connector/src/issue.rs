@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use econnector_base::{Explain as _, Patient};
 use econnector_forms::{Lang, WireContext};
-use econnector_identity::Principal;
+use econnector_identity::{Authorized, Principal};
 use econnector_journal::{Settlement, State};
 use uuid::Uuid;
 
 use crate::cancel::{self, Replacement};
 use crate::error::Sent;
-use crate::memory::{Binding, Leaf, Remembered};
-use crate::run::{Page, Run, Stopwatch, confirmed, document_space};
-use crate::{Caller, Connector, Error, Issued, Receipt, Values};
+use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
+use crate::observe::Stopwatch;
+use crate::run::{Acting, Page, Run, Sheet, Task, document_space};
+use crate::{Action, Caller, Connector, Error, Issued, Receipt, Values};
 
 /// A document to check, sign and deposit.
 pub struct Issue {
@@ -35,19 +36,20 @@ impl Connector {
     /// # Errors
     /// Any [`Error`]; only those whose code is `mysecu-outcome-unknown` leave the document other than certainly not deposited.
     pub async fn issue(self: &Arc<Self>, caller: Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
-        let (this, id, replaces) = (Arc::clone(self), issue.id, issue.replaces);
-        self.alone(id, replaces, async move { this.issue_alone(&caller, issue, lang).await })
+        let task = Task {
+            action: Some(Action::Deposit),
+            id: issue.id,
+            other: issue.replaces,
+        };
+        self.alone(task, async move |this, watch| this.issue_alone(&caller, issue, lang, &watch).await)
             .await
     }
 
-    async fn issue_alone(self: &Arc<Self>, caller: &Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
-        let (watch, era) = (Stopwatch::start(), self.memory.era());
-        // A stranger learns nothing, not even what is wrong with the values; the physician reads her findings without a login.
-        let known = match caller {
-            Caller::Bearer(_) => Some(watch.waiting(self.authorized(caller)).await?),
-            Caller::OwnSession => None,
-        };
+    async fn issue_alone(self: &Arc<Self>, caller: &Caller, issue: Issue, lang: Lang, watch: &Stopwatch) -> Result<Issued, Error> {
+        let era = self.memory.era();
+        let known = self.known_beforehand(caller, watch).await?;
         let pack = self.pack(&issue.kind)?;
+        watch.about(pack.kind());
         if !pack.is_deposited() {
             return Err(Error::OtherWorkflow);
         }
@@ -58,17 +60,18 @@ impl Connector {
             None => watch.waiting(self.authorized(caller)).await?,
         };
         let provider_code = document_space(&checked, &authorized.principal.physician)?;
-        if let Some(settled) = self.settled(&issue, &authorized.principal).await? {
+        let fingerprint = self.memory.fingerprint(&issue.values);
+        if let Some(settled) = self.settled(issue.id, &issue.kind, fingerprint, &authorized.principal).await? {
             return Ok(settled);
         }
-        let binding = self.memory.bind_values(issue.id, &issue.values);
+        let binding = self.memory.bind(issue.id, fingerprint);
         if binding == Binding::Other {
             return Err(Error::IdReused);
         }
         // What certainly was not deposited may be sent again corrected, unless it is on paper: then paper and deposit are one.
         let release = || {
             if binding == Binding::New {
-                self.memory.release_values(issue.id);
+                self.memory.release(issue.id);
             }
         };
         let replacement = match issue.replaces {
@@ -76,12 +79,12 @@ impl Connector {
             None => Ok(None),
         };
         let replacement = replacement.inspect_err(|_| release())?;
-        let run = Run::begin(self, caller, pack, issue.id, authorized, provider_code, watch);
+        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, issue.id, provider_code);
         let entry = run.entry(State::Signing, issue.replaces);
         let begun = self.journal.begin(&entry, &[State::Failed, State::Paper]).await;
         begun.inspect_err(|_| release())?;
         let page = Page { checked, simulated: None };
-        let physician_id = run.principal.physician.ehealth_id.clone();
+        let physician_id = run.by.principal.physician.ehealth_id.clone();
         let remembered = |receipt, volets| Remembered {
             kind: issue.kind.clone(),
             physician_id,
@@ -119,22 +122,37 @@ impl Connector {
         }
     }
 
+    /// Whoever calls from elsewhere is known before anything is said: a stranger learns nothing, not even what is wrong with the values.
+    /// The physician at her desk reads her findings without a login.
+    pub(crate) async fn known_beforehand(&self, caller: &Caller, watch: &Stopwatch) -> Result<Option<Authorized>, Error> {
+        if matches!(caller, Caller::OwnSession) {
+            return Ok(None);
+        }
+        watch.waiting(self.authorized(caller)).await.map(Some)
+    }
+
     /// The recorded outcome, when the id has one.
-    async fn settled(&self, issue: &Issue, principal: &Principal) -> Result<Option<Issued>, Error> {
-        let Some(entry) = self.settle_stale(issue.id).await? else {
+    pub(crate) async fn settled(
+        &self,
+        id: Uuid,
+        kind: &str,
+        fingerprint: Fingerprint,
+        principal: &Principal,
+    ) -> Result<Option<Issued>, Error> {
+        let Some(entry) = self.settle_stale(id).await? else {
             return Ok(None);
         };
         // Pages made without a login may name no physician; whoever is named in them is the only one who may deposit them.
         let nobodys = entry.state == State::Paper && entry.who.physician_id.is_empty();
         let own = nobodys || entry.who.physician_id == principal.physician.ehealth_id;
-        if entry.kind != issue.kind || !own {
+        if entry.kind != kind || !own {
             return Err(Error::IdReused);
         }
         if may_be_sent(entry.state) {
             self.place_is_free(&entry).await?;
             return Ok(None);
         }
-        if self.memory.bind_values(issue.id, &issue.values) == Binding::Other {
+        if self.memory.bind(id, fingerprint) == Binding::Other {
             return Err(Error::IdReused);
         }
         Ok(Some(self.settled_document(entry)))
@@ -150,12 +168,17 @@ impl Run<'_> {
     async fn deposit(&self, page: Page, replacement: Option<Replacement>) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
         let early = |error: Error| (error, Vec::new());
         // Every page is set before anything leaves: one that cannot be set must follow neither a signature nor a deposit.
-        let (page, mut leaves) = self.set(page, None).await.map_err(early)?;
-        let (signed, document) = self.sign_leaf(&mut leaves).await.map_err(early)?;
-        let ids: Vec<Uuid> = (0..page.checked.rows()).map(|_| self.connector.ids.next()).collect();
+        let (page, mut sheets) = self.set_to_sign(page).await.map_err(early)?;
+        let exported = sheets.iter_mut().filter_map(|sheet| match sheet {
+            Sheet::Exported(leaf) => Some(leaf),
+            Sheet::Set(..) => None,
+        });
+        let (signed, document) = self.sign_leaf(exported).await.map_err(early)?;
+        let connector = self.by.connector;
+        let ids: Vec<Uuid> = (0..page.checked.rows()).map(|_| connector.ids.next()).collect();
         let context = WireContext {
             id: self.id,
-            issued: self.connector.clock.today(),
+            issued: connector.clock.today(),
             document,
             ids: &ids,
         };
@@ -163,25 +186,20 @@ impl Run<'_> {
         if let Some(replacement) = replacement {
             self.make_room(replacement).await.map_err(early)?;
         }
-        // From here on the journal says that a deposit may be under way, whatever happens to this process.
-        let noted = self.connector.journal.advance(self.id, State::Depositing).await;
-        noted.map_err(|error| early(error.into()))?;
-        let rows = page.checked.rows();
-        let answered = self.ask(Sent::Deposit, wire, |xml| self.pack.read_answer(xml, rows)).await;
-        let confirmed =
-            answered.and_then(|(answer, correlation_id)| confirmed(Sent::Deposit, answer, &[&self.id.to_string()], &[], correlation_id));
-        let confirmed = match confirmed {
+        let confirmed = match self.deposit_message(wire, page.checked.rows()).await {
             Ok(confirmed) => confirmed,
-            Err(error) => return Err((error, leaves)),
+            Err(error) if error.leaves_open(Sent::Deposit) => return Err((error, connector.export(sheets).await)),
+            Err(error) => return Err(early(error)),
         };
         // What is handed over names the deposit. If that cannot be set any more, the pages of before say all that matters.
         if let Ok((_, with_reference)) = self.set(page, Some(confirmed.reference.clone())).await {
             for new in with_reference {
-                if let Some(leaf) = leaves.iter_mut().find(|leaf| leaf.name == new.name) {
-                    *leaf = new;
+                if let Some(sheet) = sheets.iter_mut().find(|sheet| sheet.name() == new.name) {
+                    *sheet = Sheet::Exported(new);
                 }
             }
         }
+        let leaves = connector.export(sheets).await;
         Ok((self.receipt(confirmed, signed), leaves))
     }
 }

@@ -7,13 +7,16 @@ mod document;
 mod error;
 mod issue;
 mod memory;
+mod observe;
 mod paper;
 mod printing;
 mod problem;
 mod profile;
 mod run;
+mod sign;
 mod simulate;
 mod status;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use econnector_base::{Clock, Ids, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
 use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Outcome, Pack, Severity, Total};
-use econnector_identity::{Authorized, Identity, SessionView};
+use econnector_identity::{Actor, Authorized, Exchanges, Identity, SessionView};
 use econnector_journal::Journal;
 use econnector_mysecu::Deposit;
 use econnector_printing::Printers;
@@ -36,11 +39,15 @@ pub use cancel::Cancel;
 pub use document::{Issued, JournalLine, PaymentView, Progress, Receipt, ReceiptAnomaly, VoletCopy};
 pub use error::{Cause, Error, RequestError, Sent};
 pub use issue::Issue;
+pub use observe::{Action, NoObserver, Observation, Observer};
 pub use paper::Paper;
 pub use printing::{Print, Printed};
 pub use problem::{Problem, TextsError, problem_codes};
+pub use sign::{Foreign, SignPdf};
 pub use simulate::{Contest, Contestation, Simulate, Simulated};
 pub use status::{Check, LeftOut, Status};
+
+pub use econnector_signature::{Doubt, Verification};
 
 /// Values as typed: field id to JSON value. They describe a patient, so they have no way into a log.
 pub type Values = Patient<Map<String, Value>>;
@@ -71,6 +78,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
     /// Training, integration or production.
     pub environment: Environment,
+    /// Hears of every use case that came to an end.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// Who calls, as far as the door knows.
@@ -80,6 +89,13 @@ pub enum Caller {
     OwnSession,
     /// A caller with an AeS token of its own.
     Bearer(Arc<Secret>),
+    /// A program that this door trusts to act for a physician: it is her token that is asked for and used.
+    Delegate {
+        /// The program's name, as this installation gave it.
+        client: String,
+        /// The physician's eHealthID.
+        ehealth_id: String,
+    },
 }
 
 /// A page to show before it is signed.
@@ -156,7 +172,10 @@ pub struct Connector {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     environment: Environment,
+    observer: Arc<dyn Observer>,
     memory: memory::Memory,
+    /// One for each core: more pages set at a time would only take memory and each other's turn.
+    desks: Arc<tokio::sync::Semaphore>,
     status: tokio::sync::Mutex<Option<status::Measured>>,
 }
 
@@ -178,7 +197,11 @@ impl Connector {
             clock: parts.clock,
             ids: parts.ids,
             environment: parts.environment,
+            observer: parts.observer,
             memory: memory::Memory::default(),
+            desks: Arc::new(tokio::sync::Semaphore::new(
+                std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            )),
             status: tokio::sync::Mutex::new(None),
         })
     }
@@ -187,6 +210,12 @@ impl Connector {
     #[must_use]
     pub const fn environment(&self) -> Environment {
         self.environment
+    }
+
+    /// How the tokens for [`Caller::Delegate`] were come by since the start.
+    #[must_use]
+    pub fn exchanges(&self) -> Exchanges {
+        self.identity.exchanges()
     }
 
     /// The kinds of form there are, in the order of their packs.
@@ -296,8 +325,7 @@ impl Connector {
         }
         let own = |waiting: &Arc<Waiting>| waiting.kind == kind && viewer.is_some_and(|viewer| viewer == waiting.physician_id);
         let waiting = simulation.and_then(|id| self.memory.simulation(id)).filter(own);
-        let this = Arc::clone(self);
-        tokio::task::spawn_blocking(move || {
+        self.beside(move |this| {
             let pack = this.pack(&kind)?;
             let facts = DocumentFacts {
                 preview: true,
@@ -313,7 +341,6 @@ impl Connector {
             Ok(this.typesetter.render(pack, &volet, Content::Draft(&draft), &facts)?)
         })
         .await
-        .map_err(|_| Error::Interrupted)?
     }
 
     /// Who is logged in on this machine.
@@ -361,6 +388,15 @@ impl Connector {
                 authorized
             }
             Caller::Bearer(token) => self.identity.bearer(token.reveal()).await?,
+            Caller::Delegate { client, ehealth_id } => {
+                let mut authorized = self.identity.on_behalf_of(ehealth_id).await?;
+                // AeS knows the installation that asked; which program in it acts, only this door does.
+                authorized.principal.actor = Actor {
+                    id: format!("{}/{client}", authorized.principal.actor.id),
+                    name: client.clone(),
+                };
+                authorized
+            }
         })
     }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use econnector_base::Patient;
-use econnector_documents::Document;
 use econnector_forms::Simulation;
 use econnector_mysecu::Space;
 use tokio::sync::OwnedMutexGuard;
@@ -16,8 +15,10 @@ use crate::{Error, Receipt, Values};
 /// How many documents of one physician keep their pages, and how many simulations wait to be paid. More would be a patient file; fewer
 /// would lose the receipt under the physician's eyes.
 const KEPT: usize = 16;
-/// The same for all physicians of a hospital together: some hundred megabytes at the very most.
+/// The same for all physicians of a hospital together.
 const KEPT_IN_ALL: usize = 256;
+/// How many bytes all kept PDFs may have: those of some two hundred certificates, or of three large PDFs made elsewhere.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// How long pages that nobody logged in for are kept: time to print them.
 const AT_THE_DESK: Duration = Duration::from_secs(600);
 /// How many ids are compared with what was sent under them: a few weeks of a hospital, in a few megabytes.
@@ -35,7 +36,7 @@ pub(crate) struct Memory {
 struct Inner {
     documents: Newest<Remembered>,
     simulations: Newest<Waiting>,
-    fingerprints: HashMap<Uuid, u64>,
+    fingerprints: HashMap<Uuid, Fingerprint>,
     fingerprint_order: VecDeque<Uuid>,
     under_way: HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>,
     /// Where the session of this machine has a mySecu token to give back.
@@ -64,13 +65,17 @@ pub(crate) struct Waiting {
     pub(crate) correlation_id: Option<String>,
 }
 
-/// One volet: the bytes handed out, and the page behind them for the screen.
+/// One volet as it is handed out. Its layout is not kept: it takes many times the memory, and what is shown should be what was signed.
 pub(crate) struct Leaf {
     pub(crate) name: String,
     pub(crate) signed: bool,
-    pub(crate) pdf: Zeroizing<Vec<u8>>,
-    pub(crate) document: Document,
+    pub(crate) pages: usize,
+    pub(crate) pdf: Arc<Zeroizing<Vec<u8>>>,
 }
+
+/// What an id stands for, as far as two documents have to be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
 
 /// How values stand to the id they are sent under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,9 +119,8 @@ impl Memory {
         turns
     }
 
-    /// Lets the id stand for these values, unless it stands for some already.
-    pub(crate) fn bind_values(&self, id: Uuid, values: &Values) -> Binding {
-        let fingerprint = self.fingerprint(values);
+    /// Lets the id stand for this, unless it stands for something already.
+    pub(crate) fn bind(&self, id: Uuid, fingerprint: Fingerprint) -> Binding {
         let mut inner = locked(&self.inner);
         match inner.fingerprints.get(&id) {
             Some(known) if *known == fingerprint => Binding::Same,
@@ -128,16 +132,15 @@ impl Memory {
         }
     }
 
-    /// Lets the id stand for these values from now on.
-    pub(crate) fn rebind_values(&self, id: Uuid, values: &Values) {
-        let fingerprint = self.fingerprint(values);
+    /// Lets the id stand for this from now on.
+    pub(crate) fn rebind(&self, id: Uuid, fingerprint: Fingerprint) {
         let mut inner = locked(&self.inner);
         inner.release(id);
         inner.bind(id, fingerprint);
     }
 
-    /// A document that certainly was not deposited may be sent again with corrected values.
-    pub(crate) fn release_values(&self, id: Uuid) {
+    /// A document that certainly was not deposited may be sent again corrected.
+    pub(crate) fn release(&self, id: Uuid) {
         locked(&self.inner).release(id);
     }
 
@@ -237,18 +240,24 @@ impl Memory {
         std::mem::take(&mut inner.spaces)
     }
 
-    fn fingerprint(&self, values: &Values) -> u64 {
+    /// What these values are told apart by.
+    pub(crate) fn fingerprint(&self, values: &Values) -> Fingerprint {
         let sorted: BTreeMap<&str, String> = values
             .reveal()
             .iter()
             .map(|(field, value)| (field.as_str(), value.to_string()))
             .collect();
-        self.key.hash_one(sorted)
+        Fingerprint(self.key.hash_one(sorted))
+    }
+
+    /// What a document made elsewhere is told apart by.
+    pub(crate) fn fingerprint_of_foreign(&self, pdf: &[u8], xml: Option<&str>) -> Fingerprint {
+        Fingerprint(self.key.hash_one((pdf, xml)))
     }
 }
 
 impl Inner {
-    fn bind(&mut self, id: Uuid, fingerprint: u64) {
+    fn bind(&mut self, id: Uuid, fingerprint: Fingerprint) {
         self.fingerprints.insert(id, fingerprint);
         self.fingerprint_order.push_back(id);
         if self.fingerprint_order.len() > COMPARED
@@ -294,20 +303,42 @@ impl Waiting {
     }
 }
 
+impl Leaf {
+    /// A signed PDF.
+    pub(crate) fn signed(name: &str, pages: usize, pdf: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            signed: true,
+            pages,
+            pdf: Arc::new(pdf),
+        }
+    }
+}
+
 /// Something of one physician.
 trait Owned {
     fn owner(&self) -> &str;
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize;
 }
 
 impl Owned for Remembered {
     fn owner(&self) -> &str {
         &self.physician_id
     }
+
+    fn bytes(&self) -> usize {
+        self.volets.iter().map(|leaf| leaf.pdf.len()).sum()
+    }
 }
 
 impl Owned for Waiting {
     fn owner(&self) -> &str {
         &self.physician_id
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.len()
     }
 }
 
@@ -339,11 +370,14 @@ impl<T: Owned> Newest<T> {
         {
             self.forget(*oldest);
         }
-        if self.order.len() > KEPT_IN_ALL
-            && let Some(oldest) = self.order.front().copied()
-        {
+        while self.order.len() > KEPT_IN_ALL || self.bytes() > MOST_BYTES {
+            let Some(oldest) = self.order.front().copied() else { break };
             self.forget(oldest);
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.items.values().map(|item| item.bytes()).sum()
     }
 
     fn is_of(&self, id: Uuid, owner: &str) -> bool {
@@ -410,6 +444,22 @@ mod tests {
         assert!(memory.find(Uuid::from_u128(1000)).is_none(), "the oldest of all");
         let kept = (10..400).filter(|id| memory.find(Uuid::from_u128(10_000 + id)).is_some()).count();
         assert_eq!(kept, KEPT_IN_ALL);
+    }
+
+    #[test]
+    fn large_pdfs_make_each_other_room() {
+        let memory = Memory::default();
+        let large = |physician| Remembered {
+            volets: vec![Leaf::signed("document", 1, Zeroizing::new(vec![0; 10 << 20]))],
+            ..remembered(physician, false)
+        };
+        for id in 0..5 {
+            memory.keep(Uuid::from_u128(id), 0, large(id));
+        }
+        let kept: Vec<u128> = (0..5).filter(|id| memory.find(Uuid::from_u128(*id)).is_some()).collect();
+        assert_eq!(kept, [2, 3, 4]);
+        memory.keep(Uuid::from_u128(9), 0, remembered(9, false));
+        assert!(memory.find(Uuid::from_u128(2)).is_some(), "a small one needs no room");
     }
 
     #[tokio::test]

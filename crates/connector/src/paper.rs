@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::issue::may_be_sent;
 use crate::memory::Remembered;
-use crate::run::{Page, document_space};
+use crate::run::{Page, Task, document_space};
 use crate::{Caller, Connector, Error, Issued, Values};
 
 /// A document to sign by hand.
@@ -32,8 +32,12 @@ impl Connector {
     /// [`Error::AlreadyReplaced`] when another document stands in its place;
     /// [`Error::PhysicianMismatch`] when somebody else is logged in.
     pub async fn paper(self: &Arc<Self>, caller: Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
-        let (this, id) = (Arc::clone(self), paper.id);
-        self.alone(id, None, async move { this.paper_alone(&caller, paper, lang).await })
+        let task = Task {
+            action: None,
+            id: paper.id,
+            other: None,
+        };
+        self.alone(task, async move |this, _| this.paper_alone(&caller, paper, lang).await)
             .await
     }
 
@@ -96,7 +100,7 @@ impl Connector {
         };
         self.journal.begin(&entry, &[State::Failed, State::Paper]).await?;
         // What is deposited under this id from now on is what the paper says.
-        self.memory.rebind_values(paper.id, &paper.values);
+        self.memory.rebind(paper.id, self.memory.fingerprint(&paper.values));
         let remembered = Remembered {
             kind: paper.kind,
             physician_id: who.physician_id,
@@ -111,7 +115,7 @@ impl Connector {
     /// Who acts for whom, as far as anybody is logged in; AeS is asked only about a caller's own token. A secretary may act before she
     /// has chosen a physician.
     async fn acting(&self, caller: &Caller) -> Result<(Option<Actor>, Option<Physician>), Error> {
-        if let Caller::Bearer(_) = caller {
+        if !matches!(caller, Caller::OwnSession) {
             let principal = self.authorized(caller).await?.principal;
             return Ok((Some(principal.actor), Some(principal.physician)));
         }

@@ -122,13 +122,30 @@ pub fn problem_codes(lang: Lang) -> Result<Vec<(String, String, String, String)>
 
 fn status(code: &str, fault: Fault) -> u16 {
     match code {
-        "login-required" | "login-cancelled" | "login-timeout" | "session-ended" | "kms-refused-token" | "mysecu-token-refused" => 401,
+        "client-key-wrong"
+        | "login-required"
+        | "login-cancelled"
+        | "login-timeout"
+        | "session-ended"
+        | "kms-refused-token"
+        | "mysecu-token-refused"
+        | "link-key-missing"
+        | "link-key-wrong" => 401,
         "physician-mismatch"
+        | "client-certificate-unknown"
         | "identity-no-physician"
         | "identity-no-own-login"
         | "login-refused"
         | "kms-no-signature-right"
-        | "mysecu-space-refused" => 403,
+        | "mysecu-space-refused"
+        | "physician-not-allowed"
+        | "exchange-denied"
+        | "link-origin-refused"
+        | "link-cross-site"
+        | "software-waiting"
+        | "software-refused"
+        | "approval-missing"
+        | "approval-refused" => 403,
         "form-unknown"
         | "volet-unknown"
         | "form-volet-unknown"
@@ -137,16 +154,22 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "printer-unknown"
         | "simulation-unknown"
         | "route-unknown"
-        | "no-session-here" => 404,
+        | "no-session-here"
+        | "link-unknown" => 404,
         "method-not-allowed" => 405,
         "id-already-used"
         | "document-not-deposited"
         | "document-already-replaced"
         | "document-already-sent"
         | "simulation-already-ordered"
-        | "simulation-contested" => 409,
+        | "simulation-contested"
+        | "session-changed"
+        | "link-preset" => 409,
+        "request-too-slow" => 408,
         "request-too-large" => 413,
         "request-media-type" => 415,
+        "link-host-wrong" => 421,
+        "too-many-requests" => 429,
         // The content is refused: sending the same again changes nothing.
         "values-wrong"
         | "profile-wrong"
@@ -156,13 +179,18 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "contestation-refused"
         | "document-character-unprintable"
         | "document-replaces-other"
+        | "foreign-xml-invalid"
+        | "form-no-foreign"
         | "form-not-cancellable"
         | "form-not-on-paper"
         | "form-other-workflow"
         | "mysecu-refused"
         | "payment-refused"
         | "pid-contestation-wrong"
-        | "pid-not-payable" => 422,
+        | "pid-not-payable"
+        | "id-mismatch"
+        | "link-origin-invalid"
+        | "deposit-incomplete" => 422,
         // This installation is set up wrongly or cannot work: another try later may succeed, and the caller did nothing wrong.
         "clock-wrong"
         | "journal-unusable"
@@ -173,16 +201,25 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "net-settings"
         | "identity-settings"
         | "aes-client-refused"
+        | "exchange-not-set-up"
+        | "exchange-client-refused"
         | "mysecu-client-certificate"
         | "mysecu-client-key"
         | "net-tls-client-certificate-required"
-        | "net-tls-client-certificate-refused" => 503,
+        | "net-tls-client-certificate-refused"
+        | "server-busy"
+        | "link-busy"
+        | "link-in-use"
+        | "link-no-port"
+        | "link-off"
+        | "link-unusable" => 503,
         // One status whatever cut the line: engines must not take it for a failure they may repeat.
         "mysecu-outcome-unknown"
         | "payment-outcome-unknown"
         | "cancellation-outcome-unknown"
         | "simulation-answer-lost"
-        | "contestation-answer-lost" => 504,
+        | "contestation-answer-lost"
+        | "answer-too-slow" => 504,
         _ if code.starts_with("token-") => 401,
         _ if code.starts_with("pdf-") => 422,
         _ if ["p12-", "truststore-", "mysecu-trust-"]

@@ -1,32 +1,47 @@
 //! What every exchange with the authorities has in common: somebody acts, pages are set and signed, a message leaves once, and
 //! what comes back is believed or is not.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use econnector_base::{Fault, Secret};
-use econnector_documents::{Content, DocumentFacts};
-use econnector_forms::{Answer, AnswerError, Checked, Pack, Severity, WireMessage};
+use econnector_base::{Explain as _, Fault, Secret};
+use econnector_documents::{Content, Document, DocumentFacts, Work};
+use econnector_forms::{Answer, AnswerError, Checked, ForeignMessage, Pack, Severity, Volet, WireMessage};
 use econnector_identity::{Authorized, Physician, Principal};
 use econnector_journal::{Entry, Settlement, State, Who};
 use econnector_mysecu::{BusinessMessage, Space};
 use econnector_signature::{Algorithm, Expected, FieldOptions, Probe, SignatureError, SignedPdf, Signer, SignerCertificate};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::error::{Cause, Sent};
 use crate::memory::{Leaf, Waiting};
-use crate::{Caller, Connector, Error, Receipt, ReceiptAnomaly};
+use crate::observe::{Outcome, Stopwatch, Watched};
+use crate::{Action, Caller, Connector, Error, Receipt, ReceiptAnomaly};
 
-/// Somebody at work on one document.
-pub(crate) struct Run<'a> {
-    pub(crate) connector: &'a Arc<Connector>,
-    pub(crate) pack: &'a Pack,
+/// What somebody is about to do, alone with a document and another that it concerns.
+pub(crate) struct Task {
+    /// What is told of it to the observer; nothing of what stays in this program.
+    pub(crate) action: Option<Action>,
     pub(crate) id: Uuid,
+    pub(crate) other: Option<Uuid>,
+}
+
+/// Somebody at work in a physician's name.
+pub(crate) struct Acting<'a> {
+    pub(crate) connector: &'a Arc<Connector>,
     pub(crate) principal: Principal,
     pub(crate) token: Arc<Secret>,
+    pub(crate) watch: &'a Stopwatch,
+}
+
+/// The same, on one document of a form.
+pub(crate) struct Run<'a> {
+    pub(crate) by: Acting<'a>,
+    pub(crate) pack: &'a Pack,
+    pub(crate) id: Uuid,
     pub(crate) space: Space,
-    pub(crate) watch: Stopwatch,
 }
 
 /// What goes onto the pages.
@@ -36,10 +51,37 @@ pub(crate) struct Page {
     pub(crate) simulated: Option<Arc<Waiting>>,
 }
 
-/// Tells our own time from that spent waiting for others.
-pub(crate) struct Stopwatch {
-    started: Instant,
-    remote: Mutex<Duration>,
+/// A volet on its way to whoever gets it.
+pub(crate) enum Sheet {
+    /// Set, under its name.
+    Set(String, Document),
+    /// Ready to be handed out.
+    Exported(Leaf),
+}
+
+impl Sheet {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Set(name, _) => name,
+            Self::Exported(leaf) => &leaf.name,
+        }
+    }
+
+    fn into_leaf(self) -> Option<Leaf> {
+        match self {
+            Self::Exported(leaf) => Some(leaf),
+            Self::Set(..) => None,
+        }
+    }
+}
+
+fn leaf(name: &str, signed: bool, document: &Document) -> Result<Leaf, Error> {
+    Ok(Leaf {
+        name: name.to_owned(),
+        signed,
+        pages: document.pages(),
+        pdf: Arc::new(document.pdf()?.into()),
+    })
 }
 
 /// What the authority confirmed.
@@ -52,15 +94,22 @@ pub(crate) struct Confirmed {
 impl Connector {
     /// Works on a document, and on another that it concerns, while nobody else does. Runs to its end even if the caller hangs up: a
     /// deposit cut in half by a closed connection would be a deposit nobody knows of.
-    pub(crate) async fn alone<T, W>(self: &Arc<Self>, id: Uuid, other: Option<Uuid>, work: W) -> Result<T, Error>
+    pub(crate) async fn alone<T, F, W>(self: &Arc<Self>, task: Task, work: F) -> Result<T, Error>
     where
-        T: Send + 'static,
+        T: Outcome + Send + 'static,
+        F: FnOnce(Arc<Self>, Arc<Stopwatch>) -> W + Send + 'static,
         W: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let this = Arc::clone(self);
+        let (this, id) = (Arc::clone(self), task.id);
         let done = tokio::spawn(async move {
-            let _turns = this.memory.turns(id, other).await;
-            work.await
+            let _turns = this.memory.turns(task.id, task.other).await;
+            let watch = Arc::new(Stopwatch::start());
+            let watched = task.action.map(|action| Watched::begin(&this.observer, action, &watch));
+            let outcome = work(this, watch).await;
+            if let Some(watched) = watched {
+                watched.end(&outcome);
+            }
+            outcome
         });
         match done.await {
             Ok(done) => done,
@@ -68,7 +117,7 @@ impl Connector {
                 let _turn = self.memory.turn(id).await;
                 let left = self.settle_stale(id).await?;
                 if left.as_ref().is_none_or(|entry| entry.state == State::Failed) {
-                    self.memory.release_values(id);
+                    self.memory.release(id);
                 }
                 Err(left
                     .filter(|entry| entry.state == State::Unknown)
@@ -103,120 +152,131 @@ impl Connector {
         }
     }
 
-    /// Sets every volet; with a reference only those that were not signed. Beside the threads that answer others.
+    /// Sets and exports every volet; with a reference only those that were not signed.
     pub(crate) async fn set_pages(self: &Arc<Self>, kind: &str, page: Page, facts: DocumentFacts) -> Result<(Page, Vec<Leaf>), Error> {
-        let (this, kind) = (Arc::clone(self), kind.to_owned());
-        tokio::task::spawn_blocking(move || {
+        let (page, sheets) = self.set_sheets(kind, page, facts, |_| true).await?;
+        Ok((page, sheets.into_iter().filter_map(Sheet::into_leaf).collect()))
+    }
+
+    /// Sets every volet, and exports those that are wanted by now.
+    async fn set_sheets(
+        self: &Arc<Self>,
+        kind: &str,
+        page: Page,
+        facts: DocumentFacts,
+        exported: fn(&Volet) -> bool,
+    ) -> Result<(Page, Vec<Sheet>), Error> {
+        let kind = kind.to_owned();
+        self.beside(move |this| {
+            // The volets of a document have much in common.
+            let _work = Work::begin();
             let pack = this.pack(&kind)?;
             let content = match &page.simulated {
                 Some(waiting) => Content::Simulated(&page.checked, &waiting.simulation),
                 None => Content::Checked(&page.checked),
             };
-            let mut leaves = Vec::new();
+            let mut sheets = Vec::new();
             for volet in pack.volets().iter().filter(|volet| !volet.signed || facts.reference.is_none()) {
                 let document = this.typesetter.render(pack, &volet.name, content, &facts)?;
-                leaves.push(Leaf {
-                    name: volet.name.clone(),
-                    signed: volet.signed && !facts.paper,
-                    pdf: document.pdf()?.into(),
-                    document,
+                sheets.push(if exported(volet) {
+                    Sheet::Exported(leaf(&volet.name, volet.signed && !facts.paper, &document)?)
+                } else {
+                    Sheet::Set(volet.name.clone(), document)
                 });
             }
-            Ok((page, leaves))
+            Ok((page, sheets))
         })
         .await
-        .map_err(|_| Error::Interrupted)?
+    }
+
+    /// Exports what was only set. A deposit that has happened is not undone by a page that cannot be exported: it is left out.
+    pub(crate) async fn export(self: &Arc<Self>, sheets: Vec<Sheet>) -> Vec<Leaf> {
+        if sheets.iter().all(|sheet| matches!(sheet, Sheet::Exported(_))) {
+            return sheets.into_iter().filter_map(Sheet::into_leaf).collect();
+        }
+        let exported = self.beside(move |_| {
+            let _work = Work::begin();
+            let export = |sheet| match sheet {
+                Sheet::Exported(leaf) => Some(leaf),
+                Sheet::Set(name, document) => leaf(&name, false, &document)
+                    .inspect_err(|error| tracing::error!(code = error.code(), "a page cannot be exported"))
+                    .ok(),
+            };
+            Ok(sheets.into_iter().filter_map(export).collect())
+        });
+        exported.await.unwrap_or_default()
+    }
+
+    /// Does heavy work beside the threads that answer others; as much at a time as there are cores.
+    pub(crate) async fn beside<T, F>(self: &Arc<Self>, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Arc<Self>) -> Result<T, Error> + Send + 'static,
+    {
+        let desk = Arc::clone(&self.desks).acquire_owned().await.map_err(|_| Error::Interrupted)?;
+        let this = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            // Taken as long as the work goes on, even if nobody waits for it any more.
+            let _desk = desk;
+            work(&this)
+        });
+        done.await.map_err(|_| Error::Interrupted)?
     }
 }
 
 impl<'a> Run<'a> {
     /// Somebody who may act for the physician named in the values.
-    pub(crate) fn begin(
-        connector: &'a Arc<Connector>,
-        caller: &Caller,
-        pack: &'a Pack,
-        id: Uuid,
-        authorized: Authorized,
-        provider_code: String,
-        watch: Stopwatch,
-    ) -> Self {
-        let Authorized { principal, token } = authorized;
+    pub(crate) fn begin(by: Acting<'a>, caller: &Caller, pack: &'a Pack, id: Uuid, provider_code: String) -> Self {
         let space = Space {
             code: provider_code,
-            holder: format!("{} {}", principal.actor.id, principal.physician.ehealth_id),
-            token: Arc::clone(&token),
+            holder: format!("{} {}", by.principal.actor.id, by.principal.physician.ehealth_id),
+            token: Arc::clone(&by.token),
         };
         if matches!(caller, Caller::OwnSession) {
-            connector.memory.note_space(&space);
+            by.connector.memory.note_space(&space);
         }
-        Self {
-            connector,
-            pack,
-            id,
-            principal,
-            token,
-            space,
-            watch,
-        }
+        Self { by, pack, id, space }
     }
 
     /// The journal's line of this work.
     pub(crate) fn entry(&self, state: State, replaces: Option<Uuid>) -> Entry {
         Entry {
-            id: self.id,
-            kind: self.pack.kind().to_owned(),
-            state,
-            created_at: self.connector.clock.now(),
-            finished_at: None,
-            who: who(&self.principal),
             provider_code: Some(self.space.code.clone()),
-            reference: None,
-            correlation_id: None,
             replaces,
-            replaced_by: None,
-            cancellation: None,
-            problem: None,
+            ..self.by.entry(self.id, self.pack.kind(), state)
         }
     }
 
     /// Sets the pages in the physician's name.
     pub(crate) async fn set(&self, page: Page, reference: Option<String>) -> Result<(Page, Vec<Leaf>), Error> {
+        let (connector, physician) = (self.by.connector, &self.by.principal.physician);
         let facts = DocumentFacts {
             reference,
-            ..self.connector.document_facts(self.id, Some(self.principal.physician.name.clone()))
+            ..connector.document_facts(self.id, Some(physician.name.clone()))
         };
-        self.connector.set_pages(self.pack.kind(), page, facts).await
+        connector.set_pages(self.pack.kind(), page, facts).await
+    }
+
+    /// The same before a deposit: what will be set again with its reference is not exported yet.
+    pub(crate) async fn set_to_sign(&self, page: Page) -> Result<(Page, Vec<Sheet>), Error> {
+        let connector = self.by.connector;
+        let facts = connector.document_facts(self.id, Some(self.by.principal.physician.name.clone()));
+        connector.set_sheets(self.pack.kind(), page, facts, |volet| volet.signed).await
     }
 
     /// Signs the volet that is to be signed, in its place.
-    pub(crate) async fn sign_leaf<'l>(&self, leaves: &'l mut [Leaf]) -> Result<(SignedBy, &'l [u8]), Error> {
-        let leaf = leaves.iter_mut().find(|leaf| leaf.signed).ok_or(Error::Interrupted)?;
-        let SignedPdf {
-            bytes,
-            signer_name,
-            timestamp,
-            ..
-        } = self.sign_pdf(&leaf.pdf).await?;
-        leaf.pdf = bytes;
-        Ok((
-            SignedBy {
-                name: signer_name,
-                at: timestamp,
-            },
-            &leaf.pdf,
-        ))
+    pub(crate) async fn sign_leaf<'l>(&self, leaves: impl IntoIterator<Item = &'l mut Leaf>) -> Result<(SignedBy, &'l [u8]), Error> {
+        let leaf = leaves.into_iter().find(|leaf| leaf.signed).ok_or(Error::Interrupted)?;
+        let (pdf, signed) = self.by.sign_pdf(&leaf.pdf, self.pack.kind()).await?;
+        leaf.pdf = Arc::new(pdf);
+        Ok((signed, &leaf.pdf))
     }
 
-    async fn sign_pdf(&self, pdf: &[u8]) -> Result<SignedPdf, Error> {
-        let connector = self.connector;
-        let expected = Expected {
-            ehealth_id: &self.principal.physician.ehealth_id,
-        };
-        let field = FieldOptions {
-            name: format!("Signature-{}", self.pack.kind()),
-            ..FieldOptions::default()
-        };
-        Ok(econnector_signature::sign_pdf(pdf, self, &self.token, &expected, &connector.trust, connector.clock.now(), &field).await?)
+    /// Sends a deposit, once. From here on the journal says that it may be under way, whatever happens to this process.
+    pub(crate) async fn deposit_message(&self, wire: WireMessage, rows: usize) -> Result<Confirmed, Error> {
+        self.by.connector.journal.advance(self.id, State::Depositing).await?;
+        let answered = self.ask(Sent::Deposit, wire, |xml| self.pack.read_answer(xml, rows)).await;
+        answered.and_then(|(answer, correlation_id)| confirmed(Sent::Deposit, answer, &[&self.id.to_string()], &[], correlation_id))
     }
 
     /// Sends a message, once, and reads the answer. [`Error::Lost`] when it may have been processed and no answer can be believed;
@@ -231,7 +291,8 @@ impl<'a> Run<'a> {
             model_uid: wire.model_uid,
             xml: wire.xml,
         };
-        let answer = match self.watch.waiting(self.connector.deposit.exchange(&self.space, &message)).await {
+        let (watch, deposit) = (self.by.watch, &self.by.connector.deposit);
+        let answer = match watch.waiting(deposit.exchange(&self.space, &message)).await {
             Ok(answer) => answer,
             Err(error) if error.maybe_deposited() => return Err(Error::lost(what, Cause::Exchange(Box::new(error)))),
             Err(error) => return Err(error.into()),
@@ -245,10 +306,10 @@ impl<'a> Run<'a> {
 
     /// The receipt of what was signed and confirmed.
     pub(crate) fn receipt(&self, confirmed: Confirmed, signed: SignedBy) -> Receipt {
-        let (own, remote) = self.watch.read();
+        let (own, remote) = self.by.watch.read();
         Receipt {
             reference: confirmed.reference,
-            deposited_at: self.connector.clock.now(),
+            deposited_at: self.by.connector.clock.now(),
             correlation_id: confirmed.correlation_id,
             anomalies: confirmed.anomalies,
             signed_by: Some(signed.name),
@@ -257,6 +318,60 @@ impl<'a> Run<'a> {
             remote_ms: Some(millis(remote)),
             payment: None,
         }
+    }
+}
+
+impl<'a> Acting<'a> {
+    pub(crate) fn begin(connector: &'a Arc<Connector>, authorized: Authorized, watch: &'a Stopwatch) -> Self {
+        let Authorized { principal, token } = authorized;
+        Self {
+            connector,
+            principal,
+            token,
+            watch,
+        }
+    }
+
+    /// The journal's line of what is begun under an id.
+    pub(crate) fn entry(&self, id: Uuid, kind: &str, state: State) -> Entry {
+        Entry {
+            id,
+            kind: kind.to_owned(),
+            state,
+            created_at: self.connector.clock.now(),
+            finished_at: None,
+            who: who(&self.principal),
+            provider_code: None,
+            reference: None,
+            correlation_id: None,
+            replaces: None,
+            replaced_by: None,
+            cancellation: None,
+            problem: None,
+        }
+    }
+
+    /// Signs a PDF in the physician's name.
+    pub(crate) async fn sign_pdf(&self, pdf: &[u8], kind: &str) -> Result<(Zeroizing<Vec<u8>>, SignedBy), Error> {
+        let connector = self.connector;
+        let expected = Expected {
+            ehealth_id: &self.principal.physician.ehealth_id,
+        };
+        let field = FieldOptions {
+            name: format!("Signature-{kind}"),
+            ..FieldOptions::default()
+        };
+        let SignedPdf {
+            bytes,
+            signer_name,
+            timestamp,
+            ..
+        } = econnector_signature::sign_pdf(pdf, self, &self.token, &expected, &connector.trust, connector.clock.now(), &field).await?;
+        let signed = SignedBy {
+            name: signer_name,
+            at: timestamp,
+        };
+        Ok((bytes, signed))
     }
 }
 
@@ -303,7 +418,7 @@ pub(crate) fn confirmed(
 
 /// The signer, with its time counted.
 #[async_trait]
-impl Signer for Run<'_> {
+impl Signer for Acting<'_> {
     async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
         self.watch.waiting(self.connector.signer.certificate(token)).await
     }
@@ -318,29 +433,6 @@ impl Signer for Run<'_> {
 
     async fn probe(&self) -> Result<Probe, SignatureError> {
         self.connector.signer.probe().await
-    }
-}
-
-impl Stopwatch {
-    pub(crate) fn start() -> Self {
-        Self {
-            started: Instant::now(),
-            remote: Mutex::default(),
-        }
-    }
-
-    /// Counts what is spent waiting for somebody else.
-    pub(crate) async fn waiting<T>(&self, answer: impl Future<Output = T>) -> T {
-        let asked = Instant::now();
-        let answer = answer.await;
-        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) += asked.elapsed();
-        answer
-    }
-
-    /// Our own time and that of others so far.
-    fn read(&self) -> (Duration, Duration) {
-        let remote = *self.remote.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.started.elapsed().saturating_sub(remote), remote)
     }
 }
 
@@ -363,6 +455,20 @@ pub(crate) fn own_space(named: Option<&str>, physician: &Physician) -> Result<St
         return Err(Error::PhysicianMismatch);
     }
     Ok(code)
+}
+
+/// The provider code in a message made elsewhere in whose mySecu space its physician may act: she must be named by it.
+pub(crate) fn foreign_space(message: &ForeignMessage, physician: &Physician) -> Result<String, Error> {
+    if message.ehealth_id().is_some_and(|named| named != physician.ehealth_id) {
+        return Err(Error::PhysicianMismatch);
+    }
+    let may_act = |code: &&String| own_space(Some(code), physician).is_ok();
+    message
+        .provider_codes()
+        .iter()
+        .find(may_act)
+        .cloned()
+        .ok_or(Error::PhysicianMismatch)
 }
 
 pub(crate) fn who(principal: &Principal) -> Who {

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::error::{Cause, Sent};
 use crate::memory::{Leaf, Remembered, Waiting};
-use crate::run::{Page, Run, Stopwatch, confirmed, document_space};
-use crate::{Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnomaly, Values};
+use crate::observe::Stopwatch;
+use crate::run::{Acting, Page, Run, Task, confirmed, document_space};
+use crate::{Action, Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnomaly, Values};
 
 /// All amounts are in this currency.
 const CURRENCY: &str = "EUR";
@@ -76,9 +77,15 @@ impl Connector {
     /// # Errors
     /// Any [`Error`]; none leaves anything paid. A line the authority does not accept is no error.
     pub async fn simulate(self: &Arc<Self>, caller: Caller, simulate: Simulate, lang: Lang) -> Result<Simulated, Error> {
-        let (this, id) = (Arc::clone(self), simulate.id);
-        self.alone(id, None, async move { this.simulate_alone(&caller, simulate, lang).await })
-            .await
+        let task = Task {
+            action: Some(Action::Simulate),
+            id: simulate.id,
+            other: None,
+        };
+        self.alone(task, async move |this, watch| {
+            this.simulate_alone(&caller, simulate, lang, &watch).await
+        })
+        .await
     }
 
     /// Signs the patient's receipt and orders the payment of a simulation, once.
@@ -88,8 +95,12 @@ impl Connector {
     /// open; any other [`Error`], of which only those
     /// whose code is `payment-outcome-unknown` leave it other than certainly not paid.
     pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
-        let this = Arc::clone(self);
-        self.alone(id, None, async move { this.validate_alone(&caller, id, lang).await })
+        let task = Task {
+            action: Some(Action::Pay),
+            id,
+            other: None,
+        };
+        self.alone(task, async move |this, watch| this.validate_alone(&caller, id, lang, &watch).await)
             .await
     }
 
@@ -99,18 +110,26 @@ impl Connector {
     /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::SimulationOrdered`]; [`Error::Pack`] for a remark or a
     /// reason that is not known; [`Error::Refused`] by the authority; [`Error::Lost`]: contest again.
     pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest) -> Result<Contestation, Error> {
-        let (this, id) = (Arc::clone(self), contest.id);
-        self.alone(id, None, async move { this.contest_alone(&caller, contest).await })
+        let task = Task {
+            action: Some(Action::Contest),
+            id: contest.id,
+            other: None,
+        };
+        self.alone(task, async move |this, watch| this.contest_alone(&caller, contest, &watch).await)
             .await
     }
 
-    async fn simulate_alone(self: &Arc<Self>, caller: &Caller, simulate: Simulate, lang: Lang) -> Result<Simulated, Error> {
-        let (watch, era) = (Stopwatch::start(), self.memory.era());
-        let known = match caller {
-            Caller::Bearer(_) => Some(watch.waiting(self.authorized(caller)).await?),
-            Caller::OwnSession => None,
-        };
+    async fn simulate_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        simulate: Simulate,
+        lang: Lang,
+        watch: &Stopwatch,
+    ) -> Result<Simulated, Error> {
+        let era = self.memory.era();
+        let known = self.known_beforehand(caller, watch).await?;
         let pack = self.simulated_pack(simulate.kind.as_deref())?;
+        watch.about(pack.kind());
         let checked = self.checked(pack, &simulate.values, lang)?;
         let authorized = match known {
             Some(known) => known,
@@ -125,7 +144,7 @@ impl Connector {
                 return Err(Error::SimulationOrdered);
             }
         }
-        let run = Run::begin(self, caller, pack, simulate.id, authorized, provider_code, watch);
+        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, simulate.id, provider_code);
         let entry = run.entry(State::Checking, None);
         self.journal
             .begin(&entry, &[State::Failed, State::Simulated, State::Contested])
@@ -167,7 +186,7 @@ impl Connector {
         self.record(simulate.id, State::Simulated, &settlement).await;
         let waiting = Waiting::new(
             pack.kind().to_owned(),
-            run.principal.physician.ehealth_id,
+            run.by.principal.physician.ehealth_id,
             &simulate.values,
             simulation.clone(),
             correlation_id.clone(),
@@ -182,11 +201,12 @@ impl Connector {
         })
     }
 
-    async fn validate_alone(self: &Arc<Self>, caller: &Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
-        let (watch, era) = (Stopwatch::start(), self.memory.era());
+    async fn validate_alone(self: &Arc<Self>, caller: &Caller, id: Uuid, lang: Lang, watch: &Stopwatch) -> Result<Issued, Error> {
+        let era = self.memory.era();
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let entry = self.simulated_entry(id, &physician_id).await?;
+        watch.about(&entry.kind);
         match entry.state {
             State::Deposited | State::Unknown => return Ok(self.settled_document(entry)),
             State::Contested => return Err(Error::SimulationContested),
@@ -207,7 +227,7 @@ impl Connector {
         // The day may have changed since, and with it what may be sent.
         let checked = self.checked(pack, &waiting.values()?, lang)?;
         let provider_code = document_space(&checked, &authorized.principal.physician)?;
-        let run = Run::begin(self, caller, pack, id, authorized, provider_code, watch);
+        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, id, provider_code);
         self.journal.begin(&run.entry(State::Signing, None), &[State::Simulated]).await?;
         let page = Page {
             checked,
@@ -255,10 +275,10 @@ impl Connector {
         }
     }
 
-    async fn contest_alone(self: &Arc<Self>, caller: &Caller, contest: Contest) -> Result<Contestation, Error> {
-        let watch = Stopwatch::start();
+    async fn contest_alone(self: &Arc<Self>, caller: &Caller, contest: Contest, watch: &Stopwatch) -> Result<Contestation, Error> {
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let entry = self.simulated_entry(contest.id, &authorized.principal.physician.ehealth_id).await?;
+        watch.about(&entry.kind);
         match entry.state {
             State::Deposited | State::Unknown => return Err(Error::SimulationOrdered),
             State::Contested => return Err(Error::SimulationContested),
@@ -268,7 +288,7 @@ impl Connector {
         let pack = self.pack(&waiting.kind)?;
         let wire = pack.contestation(contest.id, &waiting.simulation, &contest.anomalies)?;
         let provider_code = crate::run::own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
-        let run = Run::begin(self, caller, pack, contest.id, authorized, provider_code, watch);
+        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, contest.id, provider_code);
         let reference = Some(waiting.simulation.reference.clone());
         // From here on the journal says that it may be contested, whatever happens to this process: such a simulation is not paid.
         let noted = Settlement {
@@ -336,7 +356,7 @@ impl Run<'_> {
         let (signed, _) = self.sign_leaf(&mut leaves).await?;
         let simulation = &waiting.simulation;
         let wire = self.pack.validation(self.id, simulation)?;
-        self.connector.journal.advance(self.id, State::Depositing).await?;
+        self.by.connector.journal.advance(self.id, State::Depositing).await?;
         let (payment, correlation_id) = self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await?;
         // Whoever only says that it was paid before may name no amounts; nothing was paid then is not what that means.
         let paid_before = payment.answer.anomalies.iter().any(|anomaly| anomaly.code == ALREADY_PAID);

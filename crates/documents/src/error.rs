@@ -35,6 +35,9 @@ pub enum DocumentError {
     /// The content does not fit into a DataMatrix.
     #[error("the DataMatrix cannot be made")]
     DataMatrix,
+    /// A finished PDF cannot be drawn.
+    #[error("the PDF cannot be drawn: {0}")]
+    Unreadable(&'static str),
     /// The document has fewer pages.
     #[error("no page {page}: the document has {pages}")]
     NoSuchPage {
@@ -51,6 +54,7 @@ impl Explain for DocumentError {
             Self::Pack(error) => error.code(),
             Self::MissingGlyph { .. } => "document-character-unprintable",
             Self::NoSuchPage { .. } => "document-page-unknown",
+            Self::Unreadable(_) => "pdf-unusable",
             Self::Template { .. } | Self::Standard { .. } | Self::DataMatrix => "document-template-broken",
         }
     }
@@ -58,7 +62,7 @@ impl Explain for DocumentError {
     fn fault(&self) -> Fault {
         match self {
             Self::Pack(error) => error.fault(),
-            Self::MissingGlyph { .. } | Self::NoSuchPage { .. } => Fault::You,
+            Self::MissingGlyph { .. } | Self::NoSuchPage { .. } | Self::Unreadable(_) => Fault::You,
             _ => Fault::Us,
         }
     }

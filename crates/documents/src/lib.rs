@@ -3,8 +3,12 @@
 
 mod datamatrix;
 mod error;
+mod pages;
 mod typesetter;
+mod work;
 mod world;
 
 pub use error::DocumentError;
+pub use pages::pages_of_pdf;
 pub use typesetter::{Content, Document, DocumentFacts, Typesetter};
+pub use work::Work;

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::DocumentError;
 use crate::datamatrix::{self, Symbol};
-use crate::world::PageWorld;
+use crate::work::Work;
+use crate::world::{PageWorld, Shelf};
 
 /// Liberation Sans: metric-compatible with Arial, covers Latin Extended, Greek and Cyrillic names.
 const FONTS: [&[u8]; 4] = [
@@ -29,6 +30,7 @@ pub struct Typesetter {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
+    shelf: Shelf,
 }
 
 /// What goes onto the page.
@@ -108,6 +110,7 @@ impl Typesetter {
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
+            shelf: Shelf::default(),
         }
     }
 
@@ -116,10 +119,8 @@ impl Typesetter {
     /// # Errors
     /// A character that cannot be printed, values of another pack, or a broken template.
     pub fn render(&self, pack: &Pack, volet: &str, content: Content<'_>, facts: &DocumentFacts) -> Result<Document, DocumentError> {
-        let document = self.set(pack, volet, content, facts, false);
-        // The engine's cache holds what it set: a patient's page must not outlive the call.
-        typst::comemo::evict(0);
-        document
+        let _work = Work::begin();
+        self.set(pack, volet, content, facts, false)
     }
 
     /// Sets every volet of every example, so that a pack whose pages do not work never opens.
@@ -127,6 +128,7 @@ impl Typesetter {
     /// # Errors
     /// The first page that fails, in the engine's own words.
     pub fn check(&self, pack: &Pack) -> Result<(), DocumentError> {
+        let _work = Work::begin();
         for name in pack.examples() {
             let (Some(values), Some(day)) = (pack.example(name), pack.example_day(name)) else {
                 continue;
@@ -166,7 +168,6 @@ impl Typesetter {
                 self.set(pack, &volet.name, Content::Draft(&draft), &facts, true)?.pdf()?;
             }
         }
-        typst::comemo::evict(0);
         Ok(())
     }
 
@@ -206,7 +207,8 @@ impl Typesetter {
             reason: String::new(),
         };
         let data = serde_json::to_vec(&file).map_err(|_| broken())?;
-        let mut world = PageWorld::new(&self.library, &self.book, &self.fonts, pack.page_files(), template, data).ok_or_else(broken)?;
+        let pages = self.shelf.pages(pack.page_files()).ok_or_else(broken)?;
+        let mut world = PageWorld::new(&self.library, &self.book, &self.fonts, pages, template, data).ok_or_else(broken)?;
         world.today = Datetime::from_ymd(facts.day.year(), facts.day.month().into(), facts.day.day());
         let Warned { output, warnings } = typst::compile::<PagedDocument>(&world);
         let pages = match (output, warnings.first()) {
@@ -286,8 +288,8 @@ impl Document {
             standards,
             ..PdfOptions::default()
         };
+        let _work = Work::begin();
         let pdf: SourceResult<Vec<u8>> = typst_pdf::pdf(&self.pages, &options);
-        typst::comemo::evict(0);
         pdf.map_err(|errors| DocumentError::Standard {
             reason: if self.examples { words(errors.first()) } else { String::new() },
         })
@@ -300,9 +302,8 @@ impl Document {
     pub fn svg(&self, page: usize) -> Result<String, DocumentError> {
         let found = page.checked_sub(1).and_then(|index| self.pages.pages().get(index));
         let found = found.ok_or(DocumentError::NoSuchPage { page, pages: self.pages() })?;
-        let svg = typst_svg::svg(found, &SvgOptions::default());
-        typst::comemo::evict(0);
-        Ok(svg)
+        let _work = Work::begin();
+        Ok(typst_svg::svg(found, &SvgOptions::default()))
     }
 
     /// How many pages there are.

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use typst::diag::{FileError, FileResult};
 use typst::foundations::{Bytes, Datetime, Duration};
@@ -18,8 +19,57 @@ pub(crate) struct PageWorld<'a> {
     pub fonts: &'a [Font],
     pub today: Option<Datetime>,
     main: FileId,
+    pages: Arc<Pages>,
+    data: (FileId, Bytes),
+}
+
+/// The pages of the packs in use, read once. They are the packs' own and hold nothing of a document.
+#[derive(Default)]
+pub(crate) struct Shelf(Mutex<Vec<Arc<Pages>>>);
+
+/// A pack's page templates, parsed, and what else they show.
+pub(crate) struct Pages {
+    written: BTreeMap<String, Vec<u8>>,
     sources: HashMap<FileId, Source>,
     files: HashMap<FileId, Bytes>,
+}
+
+/// More packs than an installation has.
+const PACKS: usize = 32;
+
+impl Shelf {
+    /// The pack's pages; `None` when a path of the pack is none, or a template is no text.
+    pub(crate) fn pages(&self, written: &BTreeMap<String, Vec<u8>>) -> Option<Arc<Pages>> {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shelf.iter().find(|pages| pages.written == *written) {
+            return Some(Arc::clone(known));
+        }
+        let pages = Arc::new(Pages::read(written)?);
+        if shelf.len() >= PACKS {
+            shelf.remove(0);
+        }
+        shelf.push(Arc::clone(&pages));
+        Some(pages)
+    }
+}
+
+impl Pages {
+    fn read(written: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
+        let (mut sources, mut files) = (HashMap::new(), HashMap::new());
+        for (path, content) in written {
+            let id = file_id(path)?;
+            if path.ends_with(".typ") {
+                sources.insert(id, Source::new(id, String::from_utf8(content.clone()).ok()?));
+            } else {
+                files.insert(id, Bytes::new(content.clone()));
+            }
+        }
+        Some(Self {
+            written: written.clone(),
+            sources,
+            files,
+        })
+    }
 }
 
 impl<'a> PageWorld<'a> {
@@ -28,29 +78,18 @@ impl<'a> PageWorld<'a> {
         library: &'a LazyHash<Library>,
         book: &'a LazyHash<FontBook>,
         fonts: &'a [Font],
-        pages: &BTreeMap<String, Vec<u8>>,
+        pages: Arc<Pages>,
         main: &str,
         data: Vec<u8>,
     ) -> Option<Self> {
-        let mut sources = HashMap::new();
-        let mut files = HashMap::new();
-        for (path, content) in pages {
-            let id = file_id(path)?;
-            if path.ends_with(".typ") {
-                sources.insert(id, Source::new(id, String::from_utf8(content.clone()).ok()?));
-            } else {
-                files.insert(id, Bytes::new(content.clone()));
-            }
-        }
-        files.insert(file_id(DATA)?, Bytes::new(data));
         Some(Self {
             library,
             book,
             fonts,
             today: None,
             main: file_id(main)?,
-            sources,
-            files,
+            pages,
+            data: (file_id(DATA)?, Bytes::new(data)),
         })
     }
 }
@@ -69,12 +108,16 @@ impl World for PageWorld<'_> {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        self.sources.get(&id).cloned().ok_or_else(|| not_found(id))
+        self.pages.sources.get(&id).cloned().ok_or_else(|| not_found(id))
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        let source = || self.sources.get(&id).map(|s| Bytes::from_string(s.text().to_owned()));
-        self.files.get(&id).cloned().or_else(source).ok_or_else(|| not_found(id))
+        let (data, values) = &self.data;
+        if id == *data {
+            return Ok(values.clone());
+        }
+        let source = || self.pages.sources.get(&id).map(|s| Bytes::from_string(s.text().to_owned()));
+        self.pages.files.get(&id).cloned().or_else(source).ok_or_else(|| not_found(id))
     }
 
     fn font(&self, index: usize) -> Option<Font> {

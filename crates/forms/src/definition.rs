@@ -169,7 +169,7 @@ pub struct ShownWhen {
     pub field: String,
     /// Any of these values shows this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>, required = false)]
+    #[schema(value_type = Vec<Value>, required = false)]
     pub any_of: Vec<Value>,
     /// `true`: shown while the other is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]

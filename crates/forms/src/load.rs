@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 use crate::codes::CodeList;
 use crate::field::Record;
 use crate::files::{text, text_file};
+use crate::foreign::Foreign;
 use crate::pack::{FactRule, Need, Rule, TotalRule};
 use crate::page::Volet;
 use crate::rules::{Expression, LINE, TODAY, Vocabulary};
+use crate::schema::Schema;
 use crate::source::{CodeListSource, FieldSource, FieldTexts, MessageSource, PackSource, TextsSource};
 use crate::texts::Sentences;
 use crate::wire::{Exchange, Message};
@@ -85,8 +87,13 @@ impl Pack {
             (Exchange::Contestation, source.contestation),
         ];
         let mut messages = BTreeMap::new();
+        let mut foreign = None;
         for (exchange, message) in exchanges {
-            if let Some(message) = message {
+            if let Some(mut message) = message {
+                if let Some(source) = message.foreign.take() {
+                    let schema = Schema::read(&text(files, &source.schema)?).map_err(|e| PackError::broken(&source.schema, e))?;
+                    foreign = Some(Foreign::compile(source, schema).map_err(broken)?);
+                }
                 let file = message.template.clone();
                 let message = Message::compile(message, text(files, &file)?).map_err(|e| PackError::broken(&file, e))?;
                 messages.insert(exchange, message);
@@ -109,6 +116,7 @@ impl Pack {
             totals,
             sentences,
             messages,
+            foreign,
             contestation,
             texts,
             codes,
@@ -159,6 +167,9 @@ fn compile_all(sources: &BTreeMap<String, String>, vocabulary: &Vocabulary, row:
     compiled.collect()
 }
 
+/// What the journal calls a signed PDF of no form.
+const PDF: &str = "pdf";
+
 /// Names that must be unique, exist, or have a certain shape.
 fn check_names(source: &PackSource) -> Result<(), String> {
     let well_formed = |name: &str| {
@@ -183,6 +194,9 @@ fn check_names(source: &PackSource) -> Result<(), String> {
         .chain(source.facts.iter().map(|f| &f.code));
     if let Some(name) = names.into_iter().find(|name| !well_formed(name)) {
         return Err(format!("\"{name}\" is no name"));
+    }
+    if source.kind == PDF {
+        return Err(format!("no form may be called {PDF}: that is a signed PDF of no form"));
     }
     let variables: Vec<&str> = fields
         .iter()
@@ -358,12 +372,13 @@ fn check_message(exchange: Exchange, message: &MessageSource) -> Result<(), Stri
     let names_fit = answer.lines.is_some() == simulated
         && answer.totals.is_some() == simulated
         && answer.payment.is_some() == (exchange == Exchange::Validation)
-        && message.codes.is_some() == (exchange == Exchange::Contestation);
+        && message.codes.is_some() == (exchange == Exchange::Contestation)
+        && (message.foreign.is_none() || exchange == Exchange::Deposit);
     if names_fit {
         return Ok(());
     }
     Err(format!(
-        "[{}]: lines and totals belong to a simulation's answer, payment to a validation's, codes to a contestation",
+        "[{}]: lines and totals belong to a simulation's answer, payment to a validation's, codes to a contestation, foreign to a deposit",
         exchange.table()
     ))
 }

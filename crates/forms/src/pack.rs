@@ -6,6 +6,7 @@ use time::Date;
 
 use crate::codes::{Code, CodeList};
 use crate::field::{Field, Record};
+use crate::foreign::Foreign;
 use crate::page::Volet;
 use crate::rules::Expression;
 use crate::source::{FieldSource, FieldTexts, Roles, TextsSource};
@@ -35,6 +36,7 @@ pub struct Pack {
     pub(crate) totals: Vec<TotalRule>,
     pub(crate) sentences: Sentences,
     pub(crate) messages: BTreeMap<Exchange, Message>,
+    pub(crate) foreign: Option<Foreign>,
     /// Reasons for contesting an anomaly.
     pub(crate) contestation: Option<CodeList>,
     pub(crate) texts: BTreeMap<Lang, TextsSource>,

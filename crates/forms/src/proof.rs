@@ -243,7 +243,7 @@ impl Pack {
             };
             for exchange in self.messages.keys() {
                 match exchange {
-                    Exchange::Deposit => self.wire(&checked, &context).map(drop)?,
+                    Exchange::Deposit => self.try_foreign(&self.wire(&checked, &context)?.xml)?,
                     Exchange::Simulation => self.simulation(&checked, &context).map(drop)?,
                     Exchange::Cancellation => self.try_cancellation()?,
                     Exchange::Validation => self.validation(Uuid::nil(), &simulation).map(drop)?,
@@ -252,6 +252,24 @@ impl Pack {
             }
         }
         Ok(())
+    }
+
+    /// What this pack writes, it takes from others too: schema and template say the same.
+    fn try_foreign(&self, xml: &str) -> Result<(), PackError> {
+        if !self.takes_foreign() {
+            return Ok(());
+        }
+        let broken = |reason: String| {
+            PackError::broken(
+                "pack.toml",
+                format!("[wire.foreign] does not take what the form itself sends: {reason}"),
+            )
+        };
+        let message = self.read_foreign(xml).map_err(|error| broken(error.to_string()))?;
+        match self.foreign_wire(&message, b"%PDF-")?.xml == xml {
+            true => Ok(()),
+            false => Err(broken("it comes out changed".to_owned())),
+        }
     }
 
     fn try_cancellation(&self) -> Result<(), PackError> {

@@ -187,6 +187,26 @@ pub(crate) struct MessageSource {
     pub answer: AnswerSource,
     /// The reasons that can be chosen (contestation only): a file like a code list.
     pub codes: Option<String>,
+    /// How the same message written by others is taken (deposit only).
+    pub foreign: Option<ForeignSource>,
+}
+
+/// A deposit that other software wrote. Paths are local names from below the root, with `/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForeignSource {
+    /// The XML Schema, a file of the pack.
+    pub schema: String,
+    /// The document's identifier.
+    pub id: String,
+    /// Where provider codes stand, one of which is the physician's; the first that is hers names the space.
+    pub provider_code: Vec<String>,
+    /// Where the physician's eHealthID stands, if it does.
+    pub ehealth_id: Option<String>,
+    /// Where the signed PDF goes: into the element that is there, or into a new last one of its parent.
+    pub document: String,
+    /// The rows that an anomaly may be about.
+    pub lines: Option<String>,
 }
 
 /// Names in the authority's answer.

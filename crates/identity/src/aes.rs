@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::claims::People;
 use crate::error::IdentityError;
+use crate::exchange::{self, Cache, ExchangeClient, Exchanges};
 use crate::keyring::{KeyringState, TokenStore};
 use crate::landing::{Arrival, Expected, Landing};
 use crate::pages::{Language, Page};
@@ -50,6 +51,21 @@ pub trait Identity: Send + Sync {
     /// # Errors
     /// Why the token is not accepted, or why AeS' keys could not be read.
     async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError>;
+
+    /// The physician of an eHealthID, with a token in her name for which AeS takes this installation's own credentials. Parallel callers
+    /// share one exchange; a token serves until half a minute before its end.
+    ///
+    /// # Errors
+    /// [`IdentityError::ExchangeNotSetUp`], [`IdentityError::ExchangeClientRefused`], [`IdentityError::ExchangeDenied`], or why AeS could
+    /// not be asked.
+    async fn on_behalf_of(&self, _ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        Err(IdentityError::ExchangeNotSetUp)
+    }
+
+    /// How the tokens of [`Identity::on_behalf_of`] were come by since the start.
+    fn exchanges(&self) -> Exchanges {
+        Exchanges::default()
+    }
 
     /// Whether AeS answers, how fast, and how far the clocks are apart. Needs no login.
     ///
@@ -119,10 +135,12 @@ pub struct AesSettings {
     pub allow_own_login: bool,
     /// How long the browser may take.
     pub login_timeout: Duration,
+    /// The client that asks for tokens in a physician's name; without it [`Identity::on_behalf_of`] gives none.
+    pub exchange: Option<ExchangeClient>,
 }
 
 impl AesSettings {
-    /// The usual: audience of eSanté, `http://127.0.0.1:<any port>/callback`, ten minutes for the login.
+    /// The usual: audience of eSanté, `http://127.0.0.1:<any port>/callback`, ten minutes for the login, no token exchange.
     #[must_use]
     pub fn new(issuer: Url, client_id: impl Into<String>) -> Self {
         Self {
@@ -133,6 +151,7 @@ impl AesSettings {
             redirect_path: "/callback".to_owned(),
             allow_own_login: true,
             login_timeout: Duration::from_secs(600),
+            exchange: None,
         }
     }
 }
@@ -176,6 +195,7 @@ impl Aes {
             remembering: tokio::sync::Mutex::new(()),
             changed: Arc::new(Notify::new()),
             restored: watch::Sender::new(!own_login),
+            exchanged: Arc::default(),
         });
         if own_login {
             tokio::spawn(inner.clone().restore());
@@ -217,6 +237,17 @@ impl Identity for Aes {
         self.0.bearer(token).await
     }
 
+    async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        let client = self.0.settings.exchange.clone().ok_or(IdentityError::ExchangeNotSetUp)?;
+        let (inner, asked_for) = (Arc::clone(&self.0), ehealth_id.to_owned());
+        let ask = || async move { inner.exchange(&client, &asked_for).await };
+        self.0.exchanged.get(ehealth_id, self.0.line.now_at_aes(), ask).await
+    }
+
+    fn exchanges(&self) -> Exchanges {
+        self.0.exchanged.counts()
+    }
+
     async fn probe(&self) -> Result<Probe, IdentityError> {
         self.0.line.probe(&self.0.settings.issuer).await
     }
@@ -236,6 +267,7 @@ struct Inner {
     /// Wakes [`keep_alive`].
     changed: Arc<Notify>,
     restored: watch::Sender<bool>,
+    exchanged: Arc<Cache>,
 }
 
 #[derive(Default)]
@@ -658,6 +690,14 @@ impl Inner {
         let provider = self.provider().await?;
         let (claims, until) = provider.check_access_token(token, &self.settings.audience).await?;
         authorized(&claims.people()?, until, Arc::new(Secret::new(token)))
+    }
+
+    async fn exchange(&self, client: &ExchangeClient, ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        let provider = self.provider().await?;
+        let (claims, access, until) = provider.exchange(client, ehealth_id, &self.settings.audience).await?;
+        let people = claims.people().map_err(|error| IdentityError::AesToken(error.to_string()))?;
+        exchange::check_subject(&people, ehealth_id)?;
+        authorized(&people, until, Arc::new(access))
     }
 
     async fn provider(&self) -> Result<Arc<Provider>, IdentityError> {

@@ -27,6 +27,22 @@ pub enum IdentityError {
         /// OAuth `error` and `error_description`.
         words: AuthorityWords,
     },
+    /// This installation has no client that may ask for tokens in a physician's name.
+    #[error("no client for the token exchange is set up")]
+    ExchangeNotSetUp,
+    /// AeS does not know the client of the token exchange, or its secret is another.
+    #[error("AeS refuses the client of the token exchange")]
+    ExchangeClientRefused {
+        /// OAuth `error` and `error_description`.
+        words: AuthorityWords,
+    },
+    /// AeS gives this client no token for this physician: the client may not exchange, or the physician is not known. AeS says the same
+    /// of both.
+    #[error("AeS denies a token in this physician's name")]
+    ExchangeDenied {
+        /// OAuth `error` and `error_description`.
+        words: AuthorityWords,
+    },
     /// The settings cannot be used.
     #[error("unusable identity settings: {0}")]
     Settings(&'static str),
@@ -94,6 +110,9 @@ impl Explain for IdentityError {
             Self::AesGarbage(_) => "aes-garbage",
             Self::AesToken(_) => "aes-token-unusable",
             Self::ClientRefused { .. } => "aes-client-refused",
+            Self::ExchangeNotSetUp => "exchange-not-set-up",
+            Self::ExchangeClientRefused { .. } => "exchange-client-refused",
+            Self::ExchangeDenied { .. } => "exchange-denied",
             Self::Settings(_) => "identity-settings",
             Self::NoOwnLogin => "identity-no-own-login",
             Self::NoPort(_) => "login-no-port",
@@ -120,6 +139,9 @@ impl Explain for IdentityError {
             Self::AesFailed { .. } | Self::AesGarbage(_) | Self::AesToken(_) | Self::SessionEnded { .. } => Fault::Authority,
             Self::NoPort(_) => Fault::Us,
             Self::ClientRefused { .. }
+            | Self::ExchangeNotSetUp
+            | Self::ExchangeClientRefused { .. }
+            | Self::ExchangeDenied { .. }
             | Self::Settings(_)
             | Self::NoOwnLogin
             | Self::LoginRequired
@@ -138,7 +160,11 @@ impl Explain for IdentityError {
 
     fn authority(&self) -> Option<AuthorityWords> {
         match self {
-            Self::ClientRefused { words } | Self::LoginRefused { words } | Self::SessionEnded { words } => Some(words.clone()),
+            Self::ClientRefused { words }
+            | Self::ExchangeClientRefused { words }
+            | Self::ExchangeDenied { words }
+            | Self::LoginRefused { words }
+            | Self::SessionEnded { words } => Some(words.clone()),
             Self::AesFailed { status } => Some(AuthorityWords::new("HTTP", status.to_string())),
             Self::LogoutIncomplete(error) => error.authority(),
             _ => None,

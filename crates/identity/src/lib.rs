@@ -1,5 +1,5 @@
-//! Who acts for which physician, with which token: login at AeS in the system browser, renewal, logout, and the checking of tokens
-//! that callers bring along.
+//! Who acts for which physician, with which token: login at AeS in the system browser, renewal, logout, the checking of tokens that
+//! callers bring along, and the exchange of a program's own credentials for a token in a physician's name.
 //!
 //! [`Aes`] is the one implementation of [`Identity`]. What an AeS token says about people is our reading and stands in one place:
 //! the `claims` module (docs/wire.md, "Claims of an AeS token").
@@ -7,6 +7,7 @@
 mod aes;
 mod claims;
 mod error;
+mod exchange;
 mod jwt;
 mod keyring;
 mod landing;
@@ -16,6 +17,7 @@ mod provider;
 
 pub use aes::{Aes, AesSettings, Browser, Identity, SessionState, SessionView};
 pub use error::IdentityError;
+pub use exchange::{ExchangeClient, Exchanges};
 pub use keyring::{KeyringState, NoKeyring, OsKeyring, TokenStore};
 pub use principal::{Actor, Authorized, Physician, Principal};
 pub use provider::Probe;

@@ -22,9 +22,11 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::claims::{Claims, LEEWAY, Rules};
 use crate::error::IdentityError;
+use crate::exchange::ExchangeClient;
 use crate::jwt::{self, Unverified};
 
 /// How AeS answers, and what its clock says.
@@ -276,6 +278,38 @@ impl Provider {
         })
     }
 
+    /// Exchanges a client's credentials for an access token in a physician's name (RFC 8693, as AeS' Keycloak takes it), and checks it.
+    pub(crate) async fn exchange(
+        &self,
+        client: &ExchangeClient,
+        ehealth_id: &str,
+        audience: &str,
+    ) -> Result<(Claims, Secret, OffsetDateTime), IdentityError> {
+        let endpoint = self
+            .metadata
+            .token_endpoint()
+            .ok_or(IdentityError::AesGarbage("no token endpoint"))?;
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("client_id", &client.client_id),
+            ("client_secret", client.secret.reveal()),
+            ("requested_subject", ehealth_id),
+            ("audience", audience),
+            // Without a refresh token nothing is left at AeS that somebody would have to end.
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        let answer = self.post(endpoint.url(), &form).await?;
+        let (status, body) = (answer.status().as_u16(), Zeroizing::new(answer.into_body()));
+        if status != 200 {
+            return Err(exchange_refused(status, &body));
+        }
+        let Exchanged { access_token } =
+            serde_json::from_slice(&body).map_err(|_| IdentityError::AesGarbage("an answer to the token exchange that is none"))?;
+        let checked = self.check_access_token(access_token.reveal(), audience).await;
+        let (claims, until) = checked.map_err(|error| self.issued_unusable(&error))?;
+        Ok((claims, access_token, until))
+    }
+
     /// Ends the session at AeS: Keycloak's own logout with the refresh token, and where that is not the issuer's way (any answer
     /// other than 204), revocation (RFC 7009) as well.
     pub(crate) async fn end_session(&self, refresh: &Secret, id_token: Option<&str>) -> Result<(), IdentityError> {
@@ -284,7 +318,7 @@ impl Provider {
         if let Some(url) = &endpoints.end_session_endpoint {
             let mut form = vec![("client_id", self.client_id.as_str()), ("refresh_token", refresh.reveal())];
             form.extend(id_token.map(|id_token| ("id_token_hint", id_token)));
-            let status = self.post(url, &form).await?;
+            let status = self.post(url, &form).await?.status().as_u16();
             if status == 204 {
                 return Ok(());
             }
@@ -296,7 +330,7 @@ impl Provider {
                 ("token", refresh.reveal()),
                 ("token_type_hint", "refresh_token"),
             ];
-            ended = self.post(url, &form).await? == 200;
+            ended = self.post(url, &form).await?.status() == http::StatusCode::OK;
         }
         if ended {
             Ok(())
@@ -305,13 +339,13 @@ impl Provider {
         }
     }
 
-    async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<u16, IdentityError> {
+    async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<HttpResponse, IdentityError> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = http::Request::post(url.as_str())
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body.into_bytes())
             .map_err(|_| IdentityError::AesGarbage("an address that cannot be used"))?;
-        Ok(self.line.ask(request).await?.status().as_u16())
+        self.line.ask(request).await
     }
 
     /// Signature, issuer, audience, times, nonce, `azp` and `at_hash` (OpenID Connect Core, 3.1.3.7 and 3.1.3.8); returns the subject.
@@ -477,6 +511,20 @@ pub(crate) type AesClient = Client<
     EndpointMaybeSet,
 >;
 
+/// The answer to a token exchange (RFC 8693, 2.2.1), as far as it is used.
+#[derive(Deserialize)]
+struct Exchanged {
+    access_token: Secret,
+}
+
+/// An OAuth error (RFC 6749, 5.2).
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
 #[derive(Deserialize)]
 struct Named {
     issuer: String,
@@ -514,6 +562,21 @@ fn token_failed(error: TokenFailure) -> IdentityError {
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             IdentityError::AesGarbage("an answer of the token endpoint that is none")
         }
+    }
+}
+
+/// 401 says that id or secret are wrong, 403 `access_denied` that this client gets no token for this physician.
+fn exchange_refused(status: u16, body: &[u8]) -> IdentityError {
+    let refused = serde_json::from_slice::<Refused>(body).ok();
+    let words = match &refused {
+        Some(refused) => AuthorityWords::new(&refused.error, &refused.error_description),
+        None => AuthorityWords::new("HTTP", status.to_string()),
+    };
+    match (status, words.code.as_str()) {
+        (401, _) => IdentityError::ExchangeClientRefused { words },
+        (403, _) | (_, "access_denied") => IdentityError::ExchangeDenied { words },
+        (400..500, _) if refused.is_some() => IdentityError::ClientRefused { words },
+        _ => IdentityError::AesGarbage("an answer to the token exchange that is none"),
     }
 }
 

@@ -45,10 +45,12 @@ pub enum State {
     Cancelled,
     /// Its pages were made for a handwritten signature; nothing was sent.
     Paper,
+    /// A PDF made elsewhere was signed; nothing was sent.
+    Signed,
 }
 
 impl State {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Checking,
         Self::Signing,
         Self::Depositing,
@@ -60,6 +62,7 @@ impl State {
         Self::Cancelling,
         Self::Cancelled,
         Self::Paper,
+        Self::Signed,
     ];
 
     /// The word stored and shown.
@@ -77,6 +80,7 @@ impl State {
             Self::Cancelling => "cancelling",
             Self::Cancelled => "cancelled",
             Self::Paper => "paper",
+            Self::Signed => "signed",
         }
     }
 }
@@ -704,6 +708,48 @@ mod tests {
         journal.begin(&sample(id), over).await.unwrap();
         journal.settle(id, State::Deposited, now, &Settlement::default()).await.unwrap();
         assert_eq!(journal.find(id).await.unwrap().unwrap().state, State::Deposited);
+    }
+
+    #[tokio::test]
+    async fn a_pdf_is_signed_once_and_an_older_journal_learns_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("journal.db");
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let mut before = sqlx::migrate!();
+        before.migrations = before.migrations.iter().take(3).cloned().collect::<Vec<_>>().into();
+        before.run(&pool).await.unwrap();
+        pool.close().await;
+        let journal = Journal::open(&file).await.unwrap();
+        let (paper, signed) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let now = datetime!(2026-11-21 10:01 UTC);
+        journal
+            .begin(
+                &Entry {
+                    state: State::Paper,
+                    ..sample(paper)
+                },
+                AGAIN,
+            )
+            .await
+            .unwrap();
+        let pdf = Entry {
+            kind: "pdf".into(),
+            provider_code: None,
+            ..sample(signed)
+        };
+        journal.begin(&pdf, AGAIN).await.unwrap();
+        journal.settle(signed, State::Signed, now, &Settlement::default()).await.unwrap();
+        assert!(matches!(journal.begin(&pdf, AGAIN).await, Err(JournalError::Settled)));
+        assert!(matches!(
+            journal.begin_cancellation(signed, Uuid::from_u128(3), None).await,
+            Err(JournalError::Settled)
+        ));
+        journal.close().await;
+        drop(journal);
+        let journal = Journal::open(&file).await.unwrap();
+        assert_eq!(journal.find(signed).await.unwrap().unwrap().state, State::Signed);
+        assert_eq!(journal.find(paper).await.unwrap().unwrap().state, State::Paper);
     }
 
     #[tokio::test]

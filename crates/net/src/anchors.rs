@@ -1,6 +1,8 @@
 use econnector_base::{Explain, Fault, Secret};
 use p12_keystore::Pkcs12Archive;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+use time::OffsetDateTime;
+use x509_cert::{Certificate, der::Decode as _};
 
 use crate::P12Error;
 
@@ -13,35 +15,75 @@ use crate::P12Error;
 /// When the bytes are none of the three, when one of the certificates cannot be read, or when there is none at all: an empty list
 /// of anchors must never be mistaken for "trust nobody in particular".
 pub fn read_anchors(bytes: &[u8], password: Option<&Secret>) -> Result<Vec<Vec<u8>>, AnchorsError> {
-    let found = if contains(bytes, b"-----BEGIN") {
+    let mut anchors: Vec<Vec<u8>> = Vec::new();
+    for Anchor { der, .. } in read_named_anchors(bytes, password)? {
+        if !anchors.contains(&der) {
+            anchors.push(der);
+        }
+    }
+    Ok(anchors)
+}
+
+/// One certificate of a trust store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The name it has in the file (PKCS#12 "friendly name", keytool's alias); PEM and DER give none.
+    pub alias: Option<String>,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+}
+
+/// As [`read_anchors`], every entry with its name.
+///
+/// Without a password, a PKCS#12 file is tried with none and with keytool's usual one: a trust store holds no secret, and its password
+/// only guards against accidents.
+///
+/// # Errors
+/// As [`read_anchors`].
+pub fn read_named_anchors(bytes: &[u8], password: Option<&Secret>) -> Result<Vec<Anchor>, AnchorsError> {
+    let unnamed = |der: Vec<u8>| Anchor { alias: None, der };
+    let anchors = if contains(bytes, b"-----BEGIN") {
         CertificateDer::pem_slice_iter(bytes)
-            .map(|certificate| certificate.map(|der| der.to_vec()).map_err(|_| AnchorsError::Unreadable))
+            .map(|certificate| certificate.map(|der| unnamed(der.to_vec())).map_err(|_| AnchorsError::Unreadable))
             .collect::<Result<Vec<_>, _>>()?
     } else if bytes.starts_with(&JAVA_KEYSTORE) {
         return Err(AnchorsError::JavaKeystore);
     } else if webpki::anchor_from_trusted_cert(&CertificateDer::from(bytes)).is_ok() {
-        vec![bytes.to_vec()]
+        vec![unnamed(bytes.to_vec())]
     } else {
-        let password = password.map_or("", Secret::reveal);
-        let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|e| match P12Error::from(e) {
+        let opened = match password {
+            Some(password) => Pkcs12Archive::from_pkcs12(bytes, password.reveal()),
+            None => Pkcs12Archive::from_pkcs12(bytes, "").or_else(|_| Pkcs12Archive::from_pkcs12(bytes, KEYTOOL_PASSWORD)),
+        };
+        let archive = opened.map_err(|e| match P12Error::from(e) {
             P12Error::Password => AnchorsError::Password,
             _ => AnchorsError::Unreadable,
         })?;
-        archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect()
+        let named = |bag: p12_keystore::CertificateBag| Anchor {
+            der: bag.cert.as_der().to_vec(),
+            alias: bag.friendly_name,
+        };
+        archive.certs.into_iter().map(named).collect()
     };
-
-    let mut anchors: Vec<Vec<u8>> = Vec::with_capacity(found.len());
-    for der in found {
-        webpki::anchor_from_trusted_cert(&CertificateDer::from(der.as_slice())).map_err(|_| AnchorsError::Unreadable)?;
-        if !anchors.contains(&der) {
-            anchors.push(der);
-        }
+    for anchor in &anchors {
+        webpki::anchor_from_trusted_cert(&CertificateDer::from(anchor.der.as_slice())).map_err(|_| AnchorsError::Unreadable)?;
     }
     if anchors.is_empty() {
         Err(AnchorsError::Empty)
     } else {
         Ok(anchors)
     }
+}
+
+/// From when until when a certificate (DER) is valid; `None` when it cannot be read.
+#[must_use]
+pub fn validity(der: &[u8]) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let validity = Certificate::from_der(der).ok()?.tbs_certificate.validity;
+    let moment = |time: x509_cert::time::Time| {
+        let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok()?;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()
+    };
+    Some((moment(validity.not_before)?, moment(validity.not_after)?))
 }
 
 /// Why a trust store was refused.
@@ -76,6 +118,9 @@ impl Explain for AnchorsError {
         Fault::You
     }
 }
+
+/// What keytool proposes, and what the trust stores of Java programs therefore have.
+const KEYTOOL_PASSWORD: &str = "changeit";
 
 const JAVA_KEYSTORE: [u8; 4] = [0xFE, 0xED, 0xFE, 0xED];
 

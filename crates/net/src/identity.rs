@@ -4,11 +4,17 @@ use econnector_base::{Explain, Fault, Secret};
 use p12_keystore::Pkcs12Archive;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
 use x509_cert::{
     Certificate,
-    der::{Decode as _, Encode as _},
+    der::{
+        Any, Decode as _, Encode as _, Tagged as _,
+        asn1::{ObjectIdentifier, OctetString},
+    },
 };
 use zeroize::Zeroizing;
+
+use crate::validity;
 
 /// The practice's or entity's certificate with its private key: how mySecu knows the machine. No `Debug` of the key.
 #[derive(Clone)]
@@ -24,7 +30,29 @@ impl ClientIdentity {
     /// # Errors
     /// Wrong password, unreadable file, no key, no certificate for the key, a kind of key TLS cannot use.
     pub fn from_p12(bytes: &[u8], password: &Secret) -> Result<Self, P12Error> {
-        let archive = Pkcs12Archive::from_pkcs12(bytes, password.reveal())?;
+        Self::from_archive(&Pkcs12Archive::from_pkcs12(bytes, password.reveal())?)
+    }
+
+    /// As [`ClientIdentity::from_p12`], for a file whose key has a password of its own, as Java programs can write it.
+    ///
+    /// # Errors
+    /// As [`ClientIdentity::from_p12`].
+    pub fn from_p12_with_key_password(bytes: &[u8], password: &Secret, key_password: &Secret) -> Result<Self, P12Error> {
+        match Pkcs12Archive::from_pkcs12(bytes, password.reveal()) {
+            // One password for both after all.
+            Ok(archive) => Self::from_archive(&archive),
+            Err(error @ p12_keystore::error::Error::MacError(_)) => Err(error.into()),
+            // The file's own password is right, and something in it does not open with it.
+            Err(_) => {
+                let (keys, certificates) = by_password(bytes).ok_or(P12Error::Unreadable)?;
+                let mut archive = Pkcs12Archive::from_pkcs12(&certificates, password.reveal())?;
+                archive.keys = Pkcs12Archive::from_pkcs12(&keys, key_password.reveal())?.keys;
+                Self::from_archive(&archive)
+            }
+        }
+    }
+
+    fn from_archive(archive: &Pkcs12Archive) -> Result<Self, P12Error> {
         let certificates = archive
             .certs
             .iter()
@@ -66,6 +94,12 @@ impl ClientIdentity {
     #[must_use]
     pub fn certificates_der(&self) -> &[Vec<u8>] {
         &self.certificates_der
+    }
+
+    /// From when until when the certificate is valid.
+    #[must_use]
+    pub fn validity(&self) -> Option<(OffsetDateTime, OffsetDateTime)> {
+        validity(self.certificate())
     }
 
     /// The private key, PKCS#8 DER. For the one place that signs.
@@ -131,6 +165,34 @@ impl From<p12_keystore::error::Error> for P12Error {
     }
 }
 
+/// Two files out of one: what is encrypted item by item (keys), and what is encrypted as a whole (certificates). Neither has an integrity
+/// check: the file's own is over both.
+fn by_password(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+    let file = Vec::<Any>::from_der(bytes).ok()?;
+    let safe = Vec::<Any>::from_der(&file.get(1)?.to_der().ok()?).ok()?;
+    let content = OctetString::from_der(safe.get(1)?.value()).ok()?;
+    let (mut keys, mut certificates) = (Vec::new(), Vec::new());
+    for part in Vec::<Any>::from_der(content.as_bytes()).ok()? {
+        let kind = Vec::<Any>::from_der(&part.to_der().ok()?)
+            .ok()?
+            .first()?
+            .decode_as::<ObjectIdentifier>();
+        if kind.ok()? == DATA {
+            keys.push(part);
+        } else {
+            certificates.push(part);
+        }
+    }
+    let again = |parts: Vec<Any>| {
+        let content = OctetString::new(parts.to_der().ok()?).ok()?.to_der().ok()?;
+        let explicit = Any::new(safe.get(1)?.tag(), content).ok()?;
+        let safe = vec![safe.first()?.clone(), explicit].to_der().ok()?;
+        vec![file.first()?.clone(), Any::from_der(&safe).ok()?].to_der().ok()
+    };
+    Some((again(keys)?, again(certificates)?))
+}
+
 type Known = (Certificate, Vec<u8>);
 
 fn chain(leaf: &Known, known: &[Known]) -> Vec<Vec<u8>> {
@@ -148,4 +210,73 @@ fn chain(leaf: &Known, known: &[Known]) -> Vec<Vec<u8>> {
         chain.push(issuer.1.clone());
     }
     chain
+}
+
+#[cfg(test)]
+mod tests {
+    use p12_keystore::{KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
+
+    use super::*;
+
+    /// A p12 under this password, as our own library writes it.
+    fn p12(leaf: &rcgen::Certificate, key: &rcgen::KeyPair, password: &str) -> Vec<u8> {
+        let key = PrivateKey::from_der(key.serialized_der()).unwrap();
+        let certificate = p12_keystore::Certificate::from_der(leaf.der()).unwrap();
+        let mut store = KeyStore::new();
+        store.add_entry("a", KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new("a", key, [certificate])));
+        store.writer(password).write().unwrap()
+    }
+
+    /// The keys of one file and the certificates of another, in one.
+    fn joined(keys: &[u8], certificates: &[u8]) -> Vec<u8> {
+        let parts = |file: &[u8]| {
+            let file = Vec::<Any>::from_der(file).unwrap();
+            let safe = Vec::<Any>::from_der(&file[1].to_der().unwrap()).unwrap();
+            let content = OctetString::from_der(safe[1].value()).unwrap();
+            (file, safe, Vec::<Any>::from_der(content.as_bytes()).unwrap())
+        };
+        let (file, safe, mut all) = parts(keys);
+        all.extend(parts(certificates).2);
+        let content = OctetString::new(all.to_der().unwrap()).unwrap().to_der().unwrap();
+        let safe = vec![safe[0].clone(), Any::new(safe[1].tag(), content).unwrap()].to_der().unwrap();
+        vec![file[0].clone(), Any::from_der(&safe).unwrap()].to_der().unwrap()
+    }
+
+    #[test]
+    fn a_key_may_have_a_password_of_its_own() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let leaf = rcgen::CertificateParams::new(["server.example".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let (for_keys, for_all) = (p12(&leaf, &key, "key"), p12(&leaf, &key, "store"));
+        let two = joined(&by_password(&for_keys).unwrap().0, &by_password(&for_all).unwrap().1);
+        let secret = |text: &str| Secret::new(text);
+        let open = |store: &str, key: &str| ClientIdentity::from_p12_with_key_password(&two, &secret(store), &secret(key));
+        let opened = open("store", "key").unwrap();
+        assert_eq!(opened.certificate(), leaf.der().as_ref());
+        assert_eq!(opened.private_key_pkcs8(), key.serialized_der());
+        assert!(open("store", "guess").is_err() && open("guess", "key").is_err());
+        assert!(ClientIdentity::from_p12(&two, &secret("store")).is_err());
+        // One password for both, and a second that is not needed.
+        assert!(ClientIdentity::from_p12_with_key_password(&for_all, &secret("store"), &secret("other")).is_ok());
+        let wrong = ClientIdentity::from_p12_with_key_password(&for_all, &secret("guess"), &secret("other"));
+        assert_eq!(wrong.err(), Some(P12Error::Password));
+        let (from, until) = opened.validity().unwrap();
+        assert!(from < until);
+    }
+
+    #[test]
+    fn torn_files_are_refused_and_nothing_worse() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let leaf = rcgen::CertificateParams::new(["server.example".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let whole = p12(&leaf, &key, "store");
+        for length in 0..whole.len() {
+            let torn = whole.get(..length).unwrap_or_default();
+            assert!(ClientIdentity::from_p12_with_key_password(torn, &Secret::new("store"), &Secret::new("key")).is_err());
+        }
+    }
 }

@@ -6,7 +6,7 @@ mod error;
 mod identity;
 mod transport;
 
-pub use anchors::{AnchorsError, read_anchors};
+pub use anchors::{Anchor, AnchorsError, read_anchors, read_named_anchors, validity};
 pub use error::{NetError, TlsReason};
 pub use identity::{ClientIdentity, P12Error};
 pub use transport::{Answer, ProxySettings, Transport, TransportOptions};

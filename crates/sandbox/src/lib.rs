@@ -226,6 +226,20 @@ impl Sandbox {
         self.write_p12(name, &identity)
     }
 
+    /// The certificate in [`Ready::client_p12`], DER.
+    #[must_use]
+    pub fn client_certificate(&self) -> &[u8] {
+        &self.shared.pki.practice.certificate
+    }
+
+    /// A file of yours in the sandbox's folder, removed with it.
+    ///
+    /// # Errors
+    /// [`SandboxError::Files`].
+    pub fn keep(&mut self, name: &str, content: &str) -> Result<PathBuf, SandboxError> {
+        self.files.write(name, content)
+    }
+
     fn write_p12(&mut self, name: &str, identity: &Identity) -> Result<PathBuf, SandboxError> {
         let bytes = p12(identity, self.shared.pki.tls.der(), &self.ready.client_p12_password)?;
         let file: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();

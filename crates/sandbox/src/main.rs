@@ -15,6 +15,7 @@ use econnector_sandbox::{Ready, Sandbox, SandboxOptions};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -79,10 +80,18 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut server = None;
     if let Some(program) = &arguments.server {
         let p12 = sandbox.issue_server("hospital-server")?;
-        let port = free_port()?;
-        server = Some(HospitalServer::start(program, sandbox.ready(), &p12, port).await?);
+        let (key, clients_file) = clients(&mut sandbox)?;
+        let (port, management) = (free_port()?, free_port()?);
+        let files = ServerFiles {
+            p12: &p12,
+            clients: &clients_file,
+        };
+        server = Some(HospitalServer::start(program, sandbox.ready(), &files, port, management).await?);
         if let Value::Object(fields) = &mut json {
             fields.insert("api".into(), format!("https://localhost:{port}").into());
+            fields.insert("management".into(), format!("http://127.0.0.1:{management}").into());
+            fields.insert("api_key".into(), key.into());
+            fields.insert("clients_file".into(), clients_file.to_string_lossy().into());
         }
     }
     let text = serde_json::to_string_pretty(&json)?;
@@ -108,20 +117,49 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(ended?)
 }
 
+/// Two callers that the hospital server lets act for every physician: one by a key made now, one by the practice's certificate.
+fn clients(sandbox: &mut Sandbox) -> Result<(String, PathBuf), Box<dyn Error>> {
+    let key = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let text = format!(
+        "[[client]]\nname = \"sandbox-key\"\nkey_sha256 = \"{}\"\n\n[[client]]\nname = \"sandbox-certificate\"\ncertificate_sha256 = \"{}\"\n",
+        hash(key.as_bytes()),
+        hash(sandbox.client_certificate()),
+    );
+    let file = sandbox.keep("clients.toml", &text)?;
+    Ok((key, file))
+}
+
+struct ServerFiles<'a> {
+    p12: &'a Path,
+    clients: &'a Path,
+}
+
 struct HospitalServer {
     child: Child,
 }
 
 impl HospitalServer {
     /// Starts it against the stand-ins and waits until it says it is usable.
-    async fn start(program: &Path, ready: &Ready, p12: &Path, port: u16) -> Result<Self, Box<dyn Error>> {
+    async fn start(program: &Path, ready: &Ready, files: &ServerFiles<'_>, port: u16, management: u16) -> Result<Self, Box<dyn Error>> {
         let kms = |path: &str| format!("{}/api/v3/{path}", ready.kms);
         let mysecu = |path: &str| format!("{}/ws/soap/{path}", ready.mysecu);
         let mut command = Command::new(program);
         command
+            .env("ACCEPT_LICENSE", "yes")
+            // As in the image: one heap for each thread would be mostly empty.
+            .env("MALLOC_ARENA_MAX", "2")
             .env("SERVER_ADDRESS", "127.0.0.1")
             .env("SERVER_PORT", port.to_string())
-            .env("SAAS_KEYSTORE", p12)
+            .env("ECONNECTOR_MANAGEMENT_ADDRESS", "127.0.0.1")
+            .env("ECONNECTOR_MANAGEMENT_PORT", management.to_string())
+            .env("ECONNECTOR_RELOAD_SECONDS", "1")
+            .env("ECONNECTOR_DRAIN_DELAY_SECONDS", "0")
+            .env("ECONNECTOR_CLIENTS_FILE", files.clients)
+            .env("ECONNECTOR_CLIENT_CA_FILE", &ready.ca_pem)
+            .env("ECONNECTOR_CLIENT_ID", &ready.client_id)
+            .env("ECONNECTOR_CLIENT_SECRET", &ready.client_secret)
+            .env("SAAS_KEYSTORE", files.p12)
             .env("SAAS_KEYSTORE_PASSWORD", &ready.client_p12_password)
             .env("ECONNECTOR_ENVIRONMENT", "training")
             .env("ECONNECTOR_CA_FILE", &ready.ca_pem)

@@ -1,144 +1,724 @@
-//! Settings from the environment, under the names the official server uses where it has one.
+//! Settings from the environment: the names of the official server with their meaning, and those of this one. Everything wrong is
+//! collected, so that one start names it all.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use econnector_assembly::{AesPart, KmsPart, MySecuPart, Settings};
 use econnector_base::Secret;
 use econnector_forms::Environment;
+use econnector_identity::ExchangeClient;
+use econnector_net::ProxySettings;
 use url::Url;
+
+use crate::limits::Limits;
+use crate::tls::TlsFiles;
+
+/// A setting that cannot be used: which, why, and the mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) mend: String,
+}
+
+impl Wrong {
+    pub(crate) fn new(name: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}. {}", self.name, self.what, self.mend)
+    }
+}
+
+/// A password or secret: given as such, or in a file that is read anew each time.
+#[derive(Clone)]
+pub(crate) enum SecretSource {
+    Value(Secret),
+    File { variable: String, path: PathBuf },
+}
+
+impl SecretSource {
+    pub(crate) fn read(&self) -> Result<Secret, Wrong> {
+        match self {
+            Self::Value(secret) => Ok(secret.clone()),
+            Self::File { variable, path } => match std::fs::read_to_string(path) {
+                // Editors and `echo` end a file with a line break that belongs to no password.
+                Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
+                Err(error) => Err(unreadable(variable, path, &error)),
+            },
+        }
+    }
+}
+
+/// A file that a setting names and that cannot be read.
+pub(crate) fn unreadable(variable: &str, path: &std::path::Path, error: &std::io::Error) -> Wrong {
+    let mend = match error.kind() {
+        std::io::ErrorKind::NotFound => "Mount the file there, or change the variable",
+        std::io::ErrorKind::PermissionDenied => "Let the user this program runs as (65532 in the image) read it",
+        _ => "Name a file that can be read",
+    };
+    Wrong::new(variable, format!("{} cannot be read ({})", path.display(), error.kind()), mend)
+}
 
 pub(crate) struct ServerSettings {
     pub(crate) connector: Settings,
     pub(crate) bind: IpAddr,
     pub(crate) port: u16,
-    pub(crate) keystore: PathBuf,
-    pub(crate) keystore_password: Secret,
+    pub(crate) management_address: IpAddr,
+    pub(crate) management_port: Option<u16>,
+    pub(crate) tls: TlsFiles,
+    pub(crate) clients_file: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    /// How often the certificate's and the clients' files are looked at.
+    pub(crate) reload_every: Duration,
+    /// Between "not ready" and the end of listening: so long the load balancer may still send callers.
+    pub(crate) drain_delay: Duration,
+    /// How long requests under way may take to finish after that.
+    pub(crate) drain: Duration,
+    /// Settings that were read and change nothing, and why; names that nobody knows.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Where settings come from: variable to value, and the names there are.
+pub(crate) struct Variables<'a> {
+    pub(crate) lookup: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl ServerSettings {
-    /// Reads every variable before complaining, so that one start names everything wrong.
-    pub(crate) fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
-        let unset = Url::parse("https://unset.invalid/").map_err(|error| vec![error.to_string()])?;
-        let mut reader = Reader {
-            lookup,
+    /// # Errors
+    /// Everything wrong.
+    pub(crate) fn from_environment(variables: &Variables<'_>) -> Result<Self, Vec<Wrong>> {
+        match Self::read(variables)? {
+            (settings, wrong) if wrong.is_empty() => Ok(settings),
+            (_, wrong) => Err(wrong),
+        }
+    }
+
+    /// As far as they go, with everything wrong beside: so the files of those that are right can be looked at in the same go.
+    ///
+    /// # Errors
+    /// When there are none at all.
+    pub(crate) fn read(variables: &Variables<'_>) -> Result<(Self, Vec<Wrong>), Vec<Wrong>> {
+        let unset = Url::parse("https://unset.invalid/").map_err(|error| vec![Wrong::new("", error.to_string(), "")])?;
+        let reader = Reader {
+            lookup: variables.lookup,
             unset,
-            wrong: Vec::new(),
+            asked: RefCell::default(),
+            wrong: RefCell::default(),
         };
+        let profile = reader.profile();
+        let environment = reader.environment(profile);
+        let client_secret = reader.optional_secret("ECONNECTOR_CLIENT_SECRET");
+        let clients_file = reader.optional("ECONNECTOR_CLIENTS_FILE").map(PathBuf::from);
+        if clients_file.is_some() && client_secret.is_none() {
+            reader.wrong(
+                "ECONNECTOR_CLIENT_SECRET",
+                "is not set, and ECONNECTOR_CLIENTS_FILE is",
+                "Set client id and secret of the token exchange, or let callers bring tokens and remove the clients file",
+            );
+        }
+        let client_id = match (&client_secret, reader.optional("ECONNECTOR_CLIENT_ID")) {
+            (_, Some(id)) => id,
+            (None, None) => "econnector".to_owned(),
+            (Some(_), None) => {
+                reader.wrong(
+                    "ECONNECTOR_CLIENT_ID",
+                    "is not set, and ECONNECTOR_CLIENT_SECRET is",
+                    "Set the client id that AeS gave you with the secret",
+                );
+                String::new()
+            }
+        };
+        let exchange = client_secret.and_then(|source| reader.now(&source)).map(|secret| ExchangeClient {
+            client_id: client_id.clone(),
+            secret,
+        });
+        let keystore_password = reader.secret("SAAS_KEYSTORE_PASSWORD");
         let settings = Self {
-            bind: reader.parsed("SERVER_ADDRESS", Some("0.0.0.0"), Ipv4Addr::UNSPECIFIED.into()),
-            port: reader.parsed("SERVER_PORT", Some("8443"), 8443),
-            keystore: reader.text("SAAS_KEYSTORE").into(),
-            keystore_password: Secret::new(reader.text("SAAS_KEYSTORE_PASSWORD")),
+            bind: reader.parsed("SERVER_ADDRESS", Ipv4Addr::UNSPECIFIED.into(), "an IP address"),
+            port: reader.number("SERVER_PORT", 8443, 1, 65_535),
+            management_address: reader.parsed("ECONNECTOR_MANAGEMENT_ADDRESS", Ipv4Addr::UNSPECIFIED.into(), "an IP address"),
+            management_port: reader
+                .optional("ECONNECTOR_MANAGEMENT_PORT")
+                .map(|_| reader.number("ECONNECTOR_MANAGEMENT_PORT", 8081, 1, 65_535)),
+            tls: TlsFiles {
+                keystore: reader.file("SAAS_KEYSTORE", "the PKCS#12 file with this server's certificate and key"),
+                password: keystore_password,
+                key_password: reader.optional_secret("SAAS_KEY_PASSWORD"),
+                client_ca: reader.optional("ECONNECTOR_CLIENT_CA_FILE").map(PathBuf::from),
+            },
+            clients_file,
+            limits: reader.limits(),
+            reload_every: Duration::from_secs(reader.number("ECONNECTOR_RELOAD_SECONDS", 30, 1, 3600)),
+            drain_delay: Duration::from_secs(reader.number("ECONNECTOR_DRAIN_DELAY_SECONDS", 5, 0, 300)),
+            drain: Duration::from_secs(reader.number("ECONNECTOR_DRAIN_SECONDS", 30, 1, 600)),
             connector: Settings {
-                environment: reader.environment(),
+                environment,
                 anchors: reader.optional("ECONNECTOR_CA_FILE").map(PathBuf::from),
-                only_these_anchors: reader.parsed("ECONNECTOR_CA_FILE_ONLY", Some("false"), false),
-                timeout_seconds: None,
+                only_these_anchors: reader.flag("ECONNECTOR_CA_FILE_ONLY", false),
+                timeout_seconds: Some(reader.number("ECONNECTOR_TIMEOUT_SECONDS", 15, 1, 120)),
+                proxy: reader.proxy(),
                 journal: None,
                 forms_folder: reader.optional("ECONNECTOR_FORMS_FOLDER").map(PathBuf::from),
                 aes: AesPart {
-                    issuer: reader.url("ECONNECTOR_ISSUER"),
-                    client_id: reader.optional("ECONNECTOR_CLIENT_ID").unwrap_or_else(|| "econnector".to_owned()),
+                    issuer: reader.url("ECONNECTOR_ISSUER", profile.map(Profile::issuer)),
+                    client_id,
                     audience: reader
                         .optional("ECONNECTOR_AUDIENCE")
                         .unwrap_or_else(|| "https://eadmin.lu/".to_owned()),
                     own_login: false,
+                    exchange,
                 },
                 kms: KmsPart {
-                    get_certificate_url: reader.url("KMS_GET_CERTIFICATE_URL"),
-                    sign_url: reader.url("KMS_SIGN_URL"),
-                    timestamp_url: reader.url("KMS_TIMESTAMP_URL"),
-                    trust_store: reader.text("TRUSTSTORE_KMS_FILENAME").into(),
-                    trust_store_password: reader.optional("TRUSTSTORE_KMS_PASSWORD").map(Secret::new),
+                    get_certificate_url: reader.url("KMS_GET_CERTIFICATE_URL", None),
+                    sign_url: reader.url("KMS_SIGN_URL", None),
+                    timestamp_url: reader.url("KMS_TIMESTAMP_URL", None),
+                    trust_store: reader.file("TRUSTSTORE_KMS_FILENAME", "the trust store of the KMS (PKCS#12 or PEM)"),
+                    trust_store_password: reader
+                        .optional_secret("TRUSTSTORE_KMS_PASSWORD")
+                        .and_then(|source| reader.now(&source)),
+                    trust_store_aliases: ["ROOT_SIGNING_CA_ALIAS", "SIGNING_CA_ALIAS", "TIMESTAMP_CA_ALIAS"]
+                        .into_iter()
+                        .filter_map(|name| reader.optional(name))
+                        .collect(),
                 },
                 mysecu: MySecuPart {
-                    sts_url: reader.url("CCSS_URL"),
-                    exchange_url: reader.url("CCSS_SYNC_URL"),
-                    client_p12: reader.text("GENERIC_KEYSTORE_FILE").into(),
-                    client_p12_password: Secret::new(reader.text("GENERIC_KEYSTORE_PWD")),
-                    answer_anchors: reader.text("ECONNECTOR_MYSECU_SIGNING_FILE").into(),
+                    sts_url: reader.url("CCSS_URL", profile.map(Profile::sts)),
+                    exchange_url: reader.url("CCSS_SYNC_URL", profile.map(Profile::exchange)),
+                    client_p12: reader.file("GENERIC_KEYSTORE_FILE", "the PKCS#12 file that mySecu knows your organisation by"),
+                    client_p12_password: {
+                        let source = reader.secret("GENERIC_KEYSTORE_PWD");
+                        reader.now(&source).unwrap_or_else(|| Secret::new(""))
+                    },
+                    answer_anchors: reader.file(
+                        "ECONNECTOR_MYSECU_SIGNING_FILE",
+                        "the PEM file with the certificate, or its authority, that signs mySecu's answers",
+                    ),
                 },
             },
+            notes: reader.without_effect(),
         };
-        if reader.wrong.is_empty() { Ok(settings) } else { Err(reader.wrong) }
+        let unknown = reader.unknown(&variables.names);
+        let notes = settings.notes.iter().cloned().chain(unknown).collect();
+        Ok((Self { notes, ..settings }, reader.wrong.into_inner()))
     }
 }
 
-struct Reader<F> {
-    lookup: F,
+/// What the official server's two profiles stand for: the environment, and the addresses that are public.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Integration,
+    Production,
+}
+
+impl Profile {
+    const fn environment(self) -> Environment {
+        match self {
+            Self::Integration => Environment::Integration,
+            Self::Production => Environment::Production,
+        }
+    }
+
+    const fn issuer(self) -> &'static str {
+        match self {
+            Self::Integration => "https://www-integration.esante.lu/auth/realms/default",
+            Self::Production => "https://www.esante.lu/auth/realms/default",
+        }
+    }
+
+    const fn sts(self) -> &'static str {
+        match self {
+            Self::Integration => "https://ws.mysecu.lu:7443/ws/soap/trust",
+            Self::Production => "https://ws.mysecu.lu/ws/soap/trust",
+        }
+    }
+
+    const fn exchange(self) -> &'static str {
+        match self {
+            Self::Integration => "https://ws.mysecu.lu:7443/ws/soap/espinst/syncexchange",
+            Self::Production => "https://ws.mysecu.lu/ws/soap/espinst/syncexchange",
+        }
+    }
+}
+
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
     /// Stands in for a wrong address until everything wrong has been named; never used.
     unset: Url,
-    wrong: Vec<String>,
+    asked: RefCell<BTreeSet<String>>,
+    wrong: RefCell<Vec<Wrong>>,
 }
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
+impl Reader<'_> {
+    fn wrong(&self, name: &str, what: impl Into<String>, mend: impl Into<String>) {
+        self.wrong.borrow_mut().push(Wrong::new(name, what, mend));
+    }
+
     fn optional(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
+        self.asked.borrow_mut().insert(name.to_owned());
+        (self.lookup)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
     }
 
-    fn text(&mut self, name: &str) -> String {
-        self.optional(name).unwrap_or_else(|| {
-            self.wrong.push(format!("{name} is not set"));
-            String::new()
-        })
+    fn file(&self, name: &str, what: &str) -> PathBuf {
+        self.optional(name)
+            .unwrap_or_else(|| {
+                self.wrong(name, "is not set", format!("Give the path of {what}"));
+                String::new()
+            })
+            .into()
     }
 
-    fn url(&mut self, name: &str) -> Url {
-        let value = self.text(name);
-        match Url::parse(&value) {
-            Ok(url) if url.scheme() == "https" => return url,
-            // Already said: it is not set.
-            _ if value.is_empty() => {}
-            _ => self.wrong.push(format!("{name} is not an https URL")),
+    fn optional_secret(&self, name: &str) -> Option<SecretSource> {
+        let variable = format!("{name}_FILE");
+        let file = self.optional(&variable);
+        self.asked.borrow_mut().insert(name.to_owned());
+        // A password is taken as it is: a blank at its end belongs to it.
+        let value = (self.lookup)(name).filter(|value| !value.is_empty());
+        match (value, file) {
+            (Some(_), Some(_)) => {
+                self.wrong(name, format!("is set, and {variable} as well"), "Keep one of the two");
+                None
+            }
+            (Some(value), None) => Some(SecretSource::Value(Secret::new(value))),
+            (None, Some(path)) => Some(SecretSource::File {
+                variable,
+                path: path.into(),
+            }),
+            (None, None) => None,
         }
-        self.unset.clone()
     }
 
-    fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: Option<&str>, fallback: T) -> T {
-        let value = self.optional(name).or_else(|| default.map(ToOwned::to_owned)).unwrap_or_default();
-        value.parse().unwrap_or_else(|_| {
-            self.wrong.push(format!("{name} has a value that cannot be used"));
-            fallback
+    fn secret(&self, name: &str) -> SecretSource {
+        let before = self.wrong.borrow().len();
+        self.optional_secret(name).unwrap_or_else(|| {
+            if self.wrong.borrow().len() == before {
+                self.wrong(name, "is not set", format!("Set it, or {name}_FILE to a file that holds it"));
+            }
+            SecretSource::Value(Secret::new(""))
         })
     }
 
-    fn environment(&mut self) -> Environment {
-        match self.optional("ECONNECTOR_ENVIRONMENT").as_deref() {
-            Some("training") => Environment::Training,
-            Some("integration") => Environment::Integration,
-            None | Some("production") => Environment::Production,
-            Some(_) => {
-                self.wrong
-                    .push("ECONNECTOR_ENVIRONMENT is none of training, integration, production".to_owned());
-                Environment::Production
+    fn now(&self, source: &SecretSource) -> Option<Secret> {
+        source.read().map_err(|wrong| self.wrong.borrow_mut().push(wrong)).ok()
+    }
+
+    fn url(&self, name: &str, default: Option<&str>) -> Url {
+        let Some(value) = self.optional(name).or_else(|| default.map(ToOwned::to_owned)) else {
+            let profiles = if matches!(name, "ECONNECTOR_ISSUER" | "CCSS_URL" | "CCSS_SYNC_URL") {
+                ", or SPRING_PROFILES_ACTIVE to docker-integration or docker-prod"
+            } else {
+                ""
+            };
+            self.wrong(name, "is not set", format!("Set it to the service's https address{profiles}"));
+            return self.unset.clone();
+        };
+        match Url::parse(&value) {
+            Ok(url) if url.scheme() == "https" && url.host().is_some() && url.username().is_empty() && url.password().is_none() => url,
+            _ => {
+                self.wrong(
+                    name,
+                    "is not an https URL",
+                    "Give the whole address, beginning with https://, without a login in it",
+                );
+                self.unset.clone()
             }
         }
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &str, default: T, what: &str) -> T {
+        match self.optional(name).map(|value| value.parse()) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.wrong(name, format!("is not {what}"), "Correct it, or remove it to have the default");
+                default
+            }
+        }
+    }
+
+    fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(&self, name: &str, default: T, least: T, most: T) -> T {
+        let what = format!("a number from {least} to {most}");
+        let value = self.parsed(name, default, &what);
+        if value < least || value > most {
+            self.wrong(
+                name,
+                format!("is not {what}"),
+                format!("Correct it, or remove it to have {default}"),
+            );
+        }
+        value
+    }
+
+    fn flag(&self, name: &str, default: bool) -> bool {
+        match self.optional(name).map(|value| yes_or_no(&value)) {
+            None => default,
+            Some(Some(value)) => value,
+            Some(None) => {
+                self.wrong(name, "is neither true nor false", "Set it to true or false");
+                default
+            }
+        }
+    }
+
+    fn profile(&self) -> Option<Profile> {
+        let given = self.optional("SPRING_PROFILES_ACTIVE")?;
+        let mut found = given.split(',').filter_map(|name| match name.trim() {
+            "docker-integration" => Some(Profile::Integration),
+            "docker-prod" => Some(Profile::Production),
+            _ => None,
+        });
+        let first = found.next();
+        if first.is_none() || found.next().is_some() || given.split(',').count() != 1 {
+            self.wrong(
+                "SPRING_PROFILES_ACTIVE",
+                "is not one of the two profiles",
+                "Set it to docker-integration or docker-prod, or remove it",
+            );
+        }
+        first
+    }
+
+    fn environment(&self, profile: Option<Profile>) -> Environment {
+        const NAME: &str = "ECONNECTOR_ENVIRONMENT";
+        let by_profile = profile.map(Profile::environment);
+        let given = match self.optional(NAME).as_deref() {
+            Some("training") => Some(Environment::Training),
+            Some("integration") => Some(Environment::Integration),
+            Some("production") => Some(Environment::Production),
+            None => None,
+            Some(_) => {
+                self.wrong(NAME, "is none of training, integration, production", "Correct it, or remove it");
+                None
+            }
+        };
+        if let (Some(given), Some(by_profile)) = (given, by_profile)
+            && given != by_profile
+        {
+            self.wrong(NAME, "contradicts SPRING_PROFILES_ACTIVE", "Remove one of the two");
+        }
+        given.or(by_profile).unwrap_or(Environment::Production)
+    }
+
+    /// The seven of the official server.
+    fn proxy(&self) -> Option<ProxySettings> {
+        let system = self.optional("PROXY_USE_SYSTEM").map(|_| self.flag("PROXY_USE_SYSTEM", false));
+        let host = self.optional("PROXY_HOST");
+        let port = self.number("PROXY_PORT", 3128_u16, 1, 65_535);
+        let scheme = if self.flag("PROXY_HTTPS", false) { "https" } else { "http" };
+        let wants_login = self.flag("PROXY_AUTH_REQUIRED", false);
+        let user = self.optional("PROXY_USERNAME");
+        let password = self.optional_secret("PROXY_PASSWORD");
+        let bypass = self.optional("NO_PROXY").or_else(|| self.optional("no_proxy")).unwrap_or_default();
+        let Some(host) = host else {
+            if wants_login {
+                self.wrong(
+                    "PROXY_HOST",
+                    "is not set, and PROXY_AUTH_REQUIRED is true",
+                    "Set the proxy's host, or remove the login",
+                );
+            }
+            return match system {
+                Some(false) => Some(ProxySettings::Direct),
+                // HTTPS_PROXY and NO_PROXY, when the machine has them.
+                Some(true) | None => None,
+            };
+        };
+        if system == Some(true) {
+            self.wrong("PROXY_HOST", "is set, and PROXY_USE_SYSTEM is true", "Keep one of the two");
+        }
+        let login = wants_login.then(|| {
+            if user.is_none() {
+                self.wrong(
+                    "PROXY_USERNAME",
+                    "is not set, and PROXY_AUTH_REQUIRED is true",
+                    "Set it, or PROXY_AUTH_REQUIRED to false",
+                );
+            }
+            if password.is_none() {
+                self.wrong(
+                    "PROXY_PASSWORD",
+                    "is not set, and PROXY_AUTH_REQUIRED is true",
+                    "Set it or PROXY_PASSWORD_FILE, or PROXY_AUTH_REQUIRED to false",
+                );
+            }
+            let secret = password
+                .as_ref()
+                .and_then(|source| self.now(source))
+                .unwrap_or_else(|| Secret::new(""));
+            (user.clone().unwrap_or_default(), secret)
+        });
+        let url = format!("{scheme}://{host}:{port}");
+        let plain_host = |url: &Url| url.host_str().is_some_and(|parsed| parsed.eq_ignore_ascii_case(&host));
+        if !Url::parse(&url).is_ok_and(|url| plain_host(&url)) {
+            self.wrong(
+                "PROXY_HOST",
+                "is not a host name",
+                "Give the name or address alone; the port goes into PROXY_PORT",
+            );
+        }
+        Some(ProxySettings::Through {
+            url,
+            credentials: login,
+            bypass,
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            at_once: self.number("ECONNECTOR_PARALLEL", default.at_once, 1, 1000),
+            waiting: self.number("ECONNECTOR_QUEUE", default.waiting, 0, 10_000),
+            per_caller: self.number("ECONNECTOR_PER_CALLER", default.per_caller, 1, 10_000),
+            connections: self.number("ECONNECTOR_CONNECTIONS", default.connections, 1, 100_000),
+            body: Duration::from_secs(self.number("ECONNECTOR_BODY_SECONDS", default.body.as_secs(), 1, 600)),
+            answer: Duration::from_secs(self.number("ECONNECTOR_ANSWER_SECONDS", default.answer.as_secs(), 1, 600)),
+            ..default
+        }
+    }
+
+    /// Settings of the official server that this one takes and does not need.
+    fn without_effect(&self) -> Vec<String> {
+        self.flag("DEBUG_LOG", false);
+        self.optional("ACCEPT_LICENSE");
+        let mut notes = Vec::new();
+        if self.optional("SYNC_EXCHANGE_WSDL").is_some() {
+            notes.push("SYNC_EXCHANGE_WSDL changes nothing: the exchange is built in, CCSS_SYNC_URL says where it is".to_owned());
+        }
+        if self.optional("IHUB_URL").is_some() {
+            notes.push("IHUB_URL changes nothing: forms come with the program or from ECONNECTOR_FORMS_FOLDER".to_owned());
+        }
+        if self.optional("INSTALL_MSFFONTS").is_some() {
+            notes.push("INSTALL_MSFFONTS changes nothing: the pages bring their own fonts; a mounted arial.ttf is not read".to_owned());
+        }
+        notes
+    }
+
+    /// Variables of ours that nobody reads: a slip of the pen would pass in silence.
+    fn unknown(&self, names: &[String]) -> Vec<String> {
+        let asked = self.asked.borrow();
+        let ours = |name: &&String| name.starts_with("ECONNECTOR_") && !asked.contains(*name);
+        names
+            .iter()
+            .filter(ours)
+            .map(|name| format!("{name} is not known: nothing reads it"))
+            .collect()
+    }
+}
+
+/// `true` and `yes`, `false` and `no`, in any case.
+pub(crate) fn yes_or_no(value: &str) -> Option<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" | "on" => Some(true),
+        "false" | "no" | "0" | "off" => Some(false),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ServerSettings;
+    use super::*;
+
+    const COMPLETE: &[(&str, &str)] = &[
+        ("SAAS_KEYSTORE", "/tls/server.p12"),
+        ("SAAS_KEYSTORE_PASSWORD", "secret"),
+        ("SPRING_PROFILES_ACTIVE", "docker-integration"),
+        ("KMS_GET_CERTIFICATE_URL", "https://kms.example/api/v3/get-certificate"),
+        ("KMS_SIGN_URL", "https://kms.example/api/v3/sign-data"),
+        ("KMS_TIMESTAMP_URL", "https://kms.example/api/v3/sign-timestamp"),
+        ("TRUSTSTORE_KMS_FILENAME", "/trust/kms.p12"),
+        ("GENERIC_KEYSTORE_FILE", "/tls/mysecu.p12"),
+        ("GENERIC_KEYSTORE_PWD", "secret"),
+        ("ECONNECTOR_MYSECU_SIGNING_FILE", "/trust/mysecu.pem"),
+    ];
+
+    fn read(changes: &[(&str, &str)]) -> Result<ServerSettings, Vec<Wrong>> {
+        let all: Vec<(&str, &str)> = changes
+            .iter()
+            .chain(
+                COMPLETE
+                    .iter()
+                    .filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name)),
+            )
+            .copied()
+            .collect();
+        let names = all.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let lookup = |name: &str| all.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        ServerSettings::from_environment(&Variables { lookup: &lookup, names })
+    }
+
+    fn wrong(changes: &[(&str, &str)]) -> Vec<Wrong> {
+        read(changes).err().unwrap_or_default()
+    }
 
     #[test]
-    fn everything_wrong_is_named_at_once() {
-        let wrong = ServerSettings::from_environment(|name| match name {
-            "KMS_SIGN_URL" => Some("http://kms.example/".into()),
-            "SERVER_PORT" => Some("8443x".into()),
+    fn everything_wrong_is_named_at_once_with_its_mend() {
+        let nothing = |name: &str| match name {
+            "KMS_SIGN_URL" => Some("http://kms.example/".to_owned()),
+            "SERVER_PORT" => Some("8443x".to_owned()),
+            "DEBUG_LOG" => Some("perhaps".to_owned()),
             _ => None,
-        })
-        .err()
-        .unwrap();
+        };
+        let variables = Variables {
+            lookup: &nothing,
+            names: Vec::new(),
+        };
+        let wrong = ServerSettings::from_environment(&variables).err().unwrap();
         for name in [
-            "SAAS_KEYSTORE is",
-            "KMS_SIGN_URL is not an https URL",
+            "SAAS_KEYSTORE",
+            "SAAS_KEYSTORE_PASSWORD",
+            "KMS_SIGN_URL",
+            "KMS_TIMESTAMP_URL",
+            "KMS_GET_CERTIFICATE_URL",
             "SERVER_PORT",
+            "DEBUG_LOG",
             "GENERIC_KEYSTORE_FILE",
+            "GENERIC_KEYSTORE_PWD",
             "CCSS_URL",
+            "CCSS_SYNC_URL",
+            "TRUSTSTORE_KMS_FILENAME",
+            "ECONNECTOR_MYSECU_SIGNING_FILE",
             "ECONNECTOR_ISSUER",
         ] {
-            assert!(wrong.iter().any(|line| line.starts_with(name)), "{name} in {wrong:?}");
+            let named: Vec<&Wrong> = wrong.iter().filter(|wrong| wrong.name == name).collect();
+            assert_eq!(named.len(), 1, "{name} in {wrong:?}");
+            assert!(named.iter().all(|wrong| !wrong.what.is_empty() && !wrong.mend.is_empty()));
         }
+    }
+
+    #[test]
+    fn a_profile_gives_environment_and_public_addresses_and_one_may_say_otherwise() {
+        let integration = read(&[]).unwrap();
+        assert_eq!(integration.connector.environment, Environment::Integration);
+        assert_eq!(
+            integration.connector.mysecu.sts_url.as_str(),
+            "https://ws.mysecu.lu:7443/ws/soap/trust"
+        );
+        assert_eq!(integration.port, 8443);
+        assert_eq!(integration.management_port, None);
+        let production = read(&[
+            ("SPRING_PROFILES_ACTIVE", "docker-prod"),
+            ("CCSS_URL", "https://relay.example/trust"),
+        ])
+        .unwrap();
+        assert_eq!(production.connector.environment, Environment::Production);
+        assert_eq!(
+            production.connector.aes.issuer.as_str(),
+            "https://www.esante.lu/auth/realms/default"
+        );
+        assert_eq!(production.connector.mysecu.sts_url.as_str(), "https://relay.example/trust");
+        assert_eq!(
+            production.connector.mysecu.exchange_url.as_str(),
+            "https://ws.mysecu.lu/ws/soap/espinst/syncexchange"
+        );
+        for profiles in ["docker", "docker-prod,docker-integration", "docker-prod,debug"] {
+            assert_eq!(wrong(&[("SPRING_PROFILES_ACTIVE", profiles)])[0].name, "SPRING_PROFILES_ACTIVE");
+        }
+        assert_eq!(wrong(&[("ECONNECTOR_ENVIRONMENT", "production")])[0].name, "ECONNECTOR_ENVIRONMENT");
+    }
+
+    #[test]
+    fn the_seven_proxy_settings() {
+        let proxy = |changes: &[(&str, &str)]| read(changes).unwrap().connector.proxy;
+        assert!(proxy(&[]).is_none());
+        assert!(proxy(&[("PROXY_USE_SYSTEM", "true")]).is_none());
+        assert!(matches!(proxy(&[("PROXY_USE_SYSTEM", "false")]), Some(ProxySettings::Direct)));
+        let Some(ProxySettings::Through { url, credentials, bypass }) = proxy(&[
+            ("PROXY_HOST", "proxy.example"),
+            ("PROXY_PORT", "8080"),
+            ("PROXY_HTTPS", "TRUE"),
+            ("PROXY_AUTH_REQUIRED", "yes"),
+            ("PROXY_USERNAME", "hospital"),
+            ("PROXY_PASSWORD", " with blanks "),
+            ("NO_PROXY", ".intern"),
+        ]) else {
+            panic!("through a proxy");
+        };
+        assert_eq!((url.as_str(), bypass.as_str()), ("https://proxy.example:8080", ".intern"));
+        let (user, password) = credentials.unwrap();
+        assert_eq!((user.as_str(), password.reveal()), ("hospital", " with blanks "));
+        let Some(ProxySettings::Through { url, credentials, .. }) =
+            proxy(&[("PROXY_HOST", "10.1.2.3"), ("PROXY_USERNAME", "u"), ("PROXY_PASSWORD", "p")])
+        else {
+            panic!("through a proxy");
+        };
+        assert!(url == "http://10.1.2.3:3128" && credentials.is_none(), "no login unless required");
+        for (changes, name) in [
+            (&[("PROXY_HOST", "http://proxy")][..], "PROXY_HOST"),
+            (&[("PROXY_HOST", "proxy:3128")], "PROXY_HOST"),
+            (&[("PROXY_HOST", "proxy"), ("PROXY_USE_SYSTEM", "true")], "PROXY_HOST"),
+            (&[("PROXY_HOST", "proxy"), ("PROXY_PORT", "0")], "PROXY_PORT"),
+            (
+                &[("PROXY_HOST", "p"), ("PROXY_AUTH_REQUIRED", "true"), ("PROXY_PASSWORD", "p")],
+                "PROXY_USERNAME",
+            ),
+            (
+                &[("PROXY_HOST", "p"), ("PROXY_AUTH_REQUIRED", "true"), ("PROXY_USERNAME", "u")],
+                "PROXY_PASSWORD",
+            ),
+            (&[("PROXY_AUTH_REQUIRED", "true")], "PROXY_HOST"),
+        ] {
+            assert!(wrong(changes).iter().any(|wrong| wrong.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_or_as_such_and_is_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "from the file\r\n").unwrap();
+        let path = file.to_str().unwrap();
+        let settings = read(&[("GENERIC_KEYSTORE_PWD", ""), ("GENERIC_KEYSTORE_PWD_FILE", path)]).unwrap();
+        assert_eq!(settings.connector.mysecu.client_p12_password.reveal(), "from the file");
+        let both = wrong(&[("GENERIC_KEYSTORE_PWD_FILE", path)]);
+        assert_eq!((both.len(), both[0].name.as_str()), (1, "GENERIC_KEYSTORE_PWD"));
+        let gone = wrong(&[("GENERIC_KEYSTORE_PWD", ""), ("GENERIC_KEYSTORE_PWD_FILE", "/nowhere")]);
+        assert_eq!(gone[0].name, "GENERIC_KEYSTORE_PWD_FILE");
+        for wrong in both.iter().chain(&gone) {
+            assert!(!wrong.to_string().contains("from the file"));
+        }
+    }
+
+    #[test]
+    fn the_token_exchange_needs_both_halves_and_clients_need_it() {
+        let exchange = read(&[("ECONNECTOR_CLIENT_ID", "hospital"), ("ECONNECTOR_CLIENT_SECRET", "s")]).unwrap();
+        assert_eq!(exchange.connector.aes.exchange.unwrap().client_id, "hospital");
+        assert!(read(&[]).unwrap().connector.aes.exchange.is_none());
+        assert_eq!(wrong(&[("ECONNECTOR_CLIENT_SECRET", "s")])[0].name, "ECONNECTOR_CLIENT_ID");
+        assert_eq!(wrong(&[("ECONNECTOR_CLIENTS_FILE", "/c.toml")])[0].name, "ECONNECTOR_CLIENT_SECRET");
+    }
+
+    #[test]
+    fn what_changes_nothing_and_what_nobody_knows_is_said() {
+        let settings = read(&[
+            ("SYNC_EXCHANGE_WSDL", "https://ws.mysecu.lu/ws/soap/espinst/syncexchange?wsdl"),
+            ("IHUB_URL", "https://ihub.example/ws/rest/ihub/v1"),
+            ("INSTALL_MSFFONTS", "true"),
+            ("ECONNECTOR_CLIENT_FILE", "/c.toml"),
+            ("DEBUG_LOG", "true"),
+            ("SIGNING_CA_ALIAS", "signing_ca"),
+        ])
+        .unwrap();
+        assert_eq!(settings.notes.len(), 4, "{:?}", settings.notes);
+        assert!(
+            settings
+                .notes
+                .iter()
+                .any(|note| note.starts_with("ECONNECTOR_CLIENT_FILE is not known"))
+        );
+        assert_eq!(settings.connector.kms.trust_store_aliases, ["signing_ca"]);
     }
 }

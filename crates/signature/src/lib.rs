@@ -19,7 +19,7 @@ mod verify;
 pub use econnector_net::AnchorsError;
 pub use error::{PdfProblem, Refusal, SignatureError};
 pub use kms::{Kms, KmsSettings};
-pub use pdf::FieldOptions;
+pub use pdf::{FieldOptions, check_pdf};
 pub use sign::{Expected, SignedPdf, sign_pdf};
 pub use signer::{Algorithm, Probe, Signer, SignerCertificate};
 pub use trust::TrustStore;

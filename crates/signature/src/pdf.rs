@@ -19,7 +19,7 @@ use crate::{PdfProblem, SignatureError};
 /// What the signature field says of itself. It stays invisible: the visible block is part of the page, drawn before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldOptions {
-    /// The field's name, unique in the document.
+    /// The field's name; a number is added where the document has a field of that name.
     pub name: String,
     /// What a screen reader says of the field.
     pub tooltip: String,
@@ -43,6 +43,19 @@ impl Default for FieldOptions {
 /// The largest PDF that is signed or verified: a certificate has 50 KB, a long fee note with scans a few MB.
 pub(crate) const MAX_PDF: usize = 64 * 1024 * 1024;
 
+/// Whether a PDF made elsewhere can be signed as it is; returns its number of pages. `largest` is in bytes.
+///
+/// # Errors
+/// [`SignatureError::Pdf`], saying why not.
+pub fn check_pdf(pdf: &[u8], largest: usize) -> Result<usize, SignatureError> {
+    if pdf.len() > largest {
+        return Err(PdfProblem::TooLarge.into());
+    }
+    let document = load(pdf)?;
+    signable(&document)?;
+    Ok(document.page_iter().count())
+}
+
 /// A document with an empty place for its signature.
 pub(crate) struct Prepared {
     bytes: Zeroizing<Vec<u8>>,
@@ -54,27 +67,13 @@ impl Prepared {
     /// Appends the signature field; `room` is the number of bytes kept for the CMS.
     pub(crate) fn new(pdf: &[u8], field: &FieldOptions, signer_name: &str, at: OffsetDateTime, room: usize) -> Result<Self, PdfProblem> {
         let document = load(pdf)?;
-        if document.xref_recovery.is_some() || document.xref_start == 0 {
-            return Err(PdfProblem::Damaged);
-        }
-        let root = document
-            .trailer
-            .get(b"Root")
-            .and_then(Object::as_reference)
-            .map_err(|_| PdfProblem::Damaged)?;
-        let catalog = document.get_dictionary(root).map_err(|_| PdfProblem::Damaged)?;
-        let page_id = document.page_iter().next().ok_or(PdfProblem::NoPage)?;
-        let page = document.get_dictionary(page_id).map_err(|_| PdfProblem::NoPage)?;
-        if catalog.has(b"Perms") || !signature_values(&document).is_empty() {
-            return Err(PdfProblem::AlreadySigned);
-        }
-
-        // 8 388 607 objects is the limit of PDF/A; a file that claims more is not one of ours.
-        let first = document
-            .max_id
-            .checked_add(1)
-            .filter(|id| *id < 8_000_000)
-            .ok_or(PdfProblem::Damaged)?;
+        let Signable {
+            root,
+            catalog,
+            page_id,
+            page,
+            first,
+        } = signable(&document)?;
         let (signature_id, widget_id, appearance_id) = ((first, 0), (first + 1, 0), (first + 2, 0));
         let mut update = Update::after(pdf, 2 * room);
 
@@ -82,7 +81,8 @@ impl Prepared {
         let body = update.put(signature_id, &signature);
         let gap = body + gap.start..body + gap.end;
 
-        update.put_object(widget_id, &widget(field, page_id, signature_id, appearance_id));
+        let name = free_name(&document, catalog, &field.name);
+        update.put_object(widget_id, &widget(field, &name, page_id, signature_id, appearance_id));
         update.put(appearance_id, APPEARANCE);
         update.put_object(page_id, &Object::Dictionary(page_with(&document, page, widget_id)));
         update.put_object(root, &Object::Dictionary(catalog_with(&document, catalog, widget_id)?));
@@ -203,6 +203,53 @@ impl<'a> Found<'a> {
     }
 }
 
+/// What a signature is attached to.
+struct Signable<'a> {
+    root: ObjectId,
+    catalog: &'a Dictionary,
+    page_id: ObjectId,
+    page: &'a Dictionary,
+    /// The first free object number.
+    first: u32,
+}
+
+fn signable(document: &Document) -> Result<Signable<'_>, PdfProblem> {
+    if document.xref_recovery.is_some() || document.xref_start == 0 {
+        return Err(PdfProblem::Damaged);
+    }
+    let root = document
+        .trailer
+        .get(b"Root")
+        .and_then(Object::as_reference)
+        .map_err(|_| PdfProblem::Damaged)?;
+    let catalog = document.get_dictionary(root).map_err(|_| PdfProblem::Damaged)?;
+    let page_id = document.page_iter().next().ok_or(PdfProblem::NoPage)?;
+    let page = document.get_dictionary(page_id).map_err(|_| PdfProblem::NoPage)?;
+    if catalog.has(b"Perms") || !signature_values(document).is_empty() {
+        return Err(PdfProblem::AlreadySigned);
+    }
+    let form = catalog
+        .get(b"AcroForm")
+        .ok()
+        .and_then(|form| resolved(document, form)?.as_dict().ok());
+    if form.is_some_and(|form| form.has(b"XFA")) {
+        return Err(PdfProblem::Xfa);
+    }
+    // 8 388 607 objects is the limit of PDF/A; a file that claims more is not one of ours.
+    let first = document
+        .max_id
+        .checked_add(1)
+        .filter(|id| *id < 8_000_000)
+        .ok_or(PdfProblem::Damaged)?;
+    Ok(Signable {
+        root,
+        catalog,
+        page_id,
+        page,
+        first,
+    })
+}
+
 const BYTE_RANGE_ROOM: usize = 48;
 const CONTENTS: &str = "/Contents";
 const APPEARANCE: &[u8] = b"<</Type/XObject/Subtype/Form/BBox[0 0 0 0]/Length 0>>\nstream\n\nendstream";
@@ -220,7 +267,8 @@ fn load(pdf: &[u8]) -> Result<Document, PdfProblem> {
         ..LoadOptions::default()
     };
     let document = Document::load_mem_with_options(pdf, options).map_err(|_| PdfProblem::Damaged)?;
-    if document.trailer.has(b"Encrypt") {
+    // One without a password to open it has been decrypted by now, and would not fit its own bytes any more.
+    if document.trailer.has(b"Encrypt") || document.was_encrypted() {
         return Err(PdfProblem::Encrypted);
     }
     document.catalog().map_err(|_| PdfProblem::Damaged)?;
@@ -288,12 +336,12 @@ fn signature_dictionary(field: &FieldOptions, signer_name: &str, at: OffsetDateT
 }
 
 /// Zero-sized, so that accessibility rules leave it alone (PDF/UA-1, 7.18.4), and still with a name to be spoken.
-fn widget(field: &FieldOptions, page: ObjectId, signature: ObjectId, appearance: ObjectId) -> Object {
+fn widget(field: &FieldOptions, name: &str, page: ObjectId, signature: ObjectId, appearance: ObjectId) -> Object {
     Object::Dictionary(dictionary! {
         "Type" => "Annot",
         "Subtype" => "Widget",
         "FT" => "Sig",
-        "T" => text(&field.name),
+        "T" => text(name),
         "TU" => text(&field.tooltip),
         "V" => signature,
         // Print and Locked.
@@ -302,6 +350,29 @@ fn widget(field: &FieldOptions, page: ObjectId, signature: ObjectId, appearance:
         "P" => page,
         "AP" => dictionary! { "N" => appearance },
     })
+}
+
+/// The name, with a number where the document's own form has a field of that name.
+fn free_name(document: &Document, catalog: &Dictionary, wanted: &str) -> String {
+    let form = catalog
+        .get(b"AcroForm")
+        .ok()
+        .and_then(|form| resolved(document, form)?.as_dict().ok());
+    let fields = form.and_then(|form| resolved(document, form.get(b"Fields").ok()?)?.as_array().ok());
+    let taken: HashSet<&[u8]> = fields
+        .into_iter()
+        .flatten()
+        .filter_map(|field| resolved(document, field)?.as_dict().ok()?.get(b"T").ok()?.as_str().ok())
+        .collect();
+    let candidates = (2_u32..).map(|number| format!("{wanted}-{number}"));
+    let free = |name: &String| match text(name) {
+        Object::String(written, _) => !taken.contains(written.as_slice()),
+        _ => false,
+    };
+    std::iter::once(wanted.to_owned())
+        .chain(candidates)
+        .find(free)
+        .unwrap_or_else(|| wanted.to_owned())
 }
 
 fn page_with(document: &Document, page: &Dictionary, widget: ObjectId) -> Dictionary {

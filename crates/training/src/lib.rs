@@ -80,12 +80,14 @@ impl Training {
             only_these_anchors: true,
             journal,
             timeout_seconds: None,
+            proxy: None,
             forms_folder: None,
             aes: AesPart {
                 issuer: url::Url::parse(&ready.issuer)?,
                 client_id: ready.desktop_client_id.clone(),
                 audience: ready.audience.clone(),
                 own_login: true,
+                exchange: None,
             },
             kms: KmsPart {
                 get_certificate_url: kms("get-certificate")?,
@@ -93,6 +95,7 @@ impl Training {
                 timestamp_url: kms("sign-timestamp")?,
                 trust_store: ready.truststore_pem.clone(),
                 trust_store_password: None,
+                trust_store_aliases: Vec::new(),
             },
             mysecu: MySecuPart {
                 sts_url: mysecu("trust")?,

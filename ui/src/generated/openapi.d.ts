@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether documents can be issued now: 200, or 503 with the failing checks. Needs no login. */
+        /**
+         * Whether documents can be issued now: 200, or 503 with the failing checks.
+         * @description Needs no login.
+         */
         get: operations["usable"];
         put?: never;
         post?: never;
@@ -30,7 +33,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Checks, sets, signs and deposits. The same id again answers 200 with the recorded outcome and never deposits again. */
+        /**
+         * Checks, sets, signs and deposits.
+         * @description The same id again answers 200 with the recorded outcome and never deposits again. In parts: the XML of the authority and a PDF of the
+         *     caller's own, which is signed as it is.
+         */
         post: operations["issue"];
         delete?: never;
         options?: never;
@@ -49,7 +56,10 @@ export interface paths {
         get: operations["document"];
         put?: never;
         post?: never;
-        /** Forgets a document's values and pages. Its journal line, without patient, stays. */
+        /**
+         * Forgets a document's values and pages.
+         * @description Its journal line, without patient, stays.
+         */
         delete: operations["forget"];
         options?: never;
         head?: never;
@@ -66,8 +76,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancels a deposited document at the authority. Asking again after a lost answer is safe: a document is cancelled once. A document
-         *     whose deposit had no answer, and which the authority says it never received, is `failed` afterwards.
+         * Cancels a deposited document at the authority.
+         * @description Asking again after a lost answer is safe: a document is cancelled once. A document whose deposit had no answer, and which the
+         *     authority says it never received, is `failed` afterwards.
          */
         post: operations["cancel"];
         delete?: never;
@@ -86,8 +97,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Hands volets to a printer through a pipe; no file is written. When the printer takes some and then no more, the answer names what it
-         *     took and, as `problem`, why no more.
+         * Hands volets to a printer through a pipe; no file is written.
+         * @description When the printer takes some and then no more, the answer names what it took and, as `problem`, why no more.
          */
         post: operations["print"];
         delete?: never;
@@ -156,7 +167,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Everything wrong with the values, at once. 200 whatever is found; nothing is sent. */
+        /**
+         * Everything wrong with the values, at once.
+         * @description 200 whatever is found; nothing is sent.
+         */
         post: operations["check"];
         delete?: never;
         options?: never;
@@ -173,7 +187,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The page as it would be signed, marked as a draft; values may be incomplete. PDF, or one page as SVG by `Accept: image/svg+xml`. */
+        /**
+         * The page as it would be signed, marked as a draft; values may be incomplete.
+         * @description PDF, or one page as SVG by `Accept: image/svg+xml`.
+         */
         post: operations["preview"];
         delete?: never;
         options?: never;
@@ -215,6 +232,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/econnector/v1/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the link listens, who uses it, whom it refused, and what waits for an answer. */
+        get: operations["link"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/link/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a software wants to do in the physician's name.
+         * @description Its pages stand beside it.
+         */
+        get: operations["approval"];
+        put?: never;
+        /** The physician's word. */
+        post: operations["answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/link/approvals/{id}/pages/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One page of what is to be signed: of the form as it was filled in, or of the PDF that came. */
+        get: operations["approval_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/link/origins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a web page use the link, with a key of its own that is shown this once. */
+        post: operations["allow_origin"];
+        /** No longer lets a web page use the link. */
+        delete: operations["forget_origin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/link/software/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Lets a software use the link, or not; also changes what was decided before. */
+        put: operations["decide"];
+        post?: never;
+        /** Forgets what was decided about a software: it is asked anew when it comes again. */
+        delete: operations["forget_software"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/econnector/v1/paper": {
         parameters: {
             query?: never;
@@ -224,7 +332,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets the pages for a handwritten signature, when signing or depositing is not possible. On the desktop this needs no login. */
+        /**
+         * Sets the pages for a handwritten signature, when signing or depositing is not possible.
+         * @description On the desktop this needs no login.
+         */
         post: operations["paper"];
         delete?: never;
         options?: never;
@@ -241,7 +352,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Asks the authority what it would pay. Nothing is paid; a line it does not accept is an outcome, not an error. */
+        /**
+         * Asks the authority what it would pay.
+         * @description Nothing is paid; a line it does not accept is an outcome, not an error.
+         */
         post: operations["simulate"];
         delete?: never;
         options?: never;
@@ -258,7 +372,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Contests remarks of the authority on a simulation. Nothing is paid. */
+        /**
+         * Contests remarks of the authority on a simulation.
+         * @description Nothing is paid.
+         */
         post: operations["contest"];
         delete?: never;
         options?: never;
@@ -275,7 +392,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs the patient's receipt and orders the payment of a simulation, once. The same id again answers 200 with the recorded outcome. */
+        /**
+         * Signs the patient's receipt and orders the payment of a simulation, once.
+         * @description The same id again answers 200 with the recorded outcome.
+         */
         post: operations["validate"];
         delete?: never;
         options?: never;
@@ -308,11 +428,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The logged-in physician's own data; what was never typed is filled from the session. Without a login, the profile kept on this
-         *     machine when there is exactly one, since a form on paper needs no login.
+         * The logged-in physician's own data; what was never typed is filled from the session.
+         * @description Without a login, the profile kept on this machine when there is exactly one, since a form on paper needs no login.
          */
         get: operations["profile"];
-        /** Keeps the logged-in physician's own data in place of what was kept before. Nothing of a patient belongs here. */
+        /**
+         * Keeps the logged-in physician's own data in place of what was kept before.
+         * @description Nothing of a patient belongs here.
+         */
         put: operations["keep_profile"];
         post?: never;
         delete?: never;
@@ -348,8 +471,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Opens AeS's login page in the system browser. Ask `GET /v1/session` until `state` is `logged_in`. */
+        /**
+         * Opens AeS's login page in the system browser.
+         * @description Ask `GET /v1/session` until `state` is `logged_in`.
+         */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/signatures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Signs a PDF made elsewhere, as it is; with the XML of the authority it is deposited too.
+         * @description The same id again answers 200 with the recorded outcome.
+         */
+        post: operations["sign"];
         delete?: never;
         options?: never;
         head?: never;
@@ -363,10 +509,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every dependency: reachable, latency, expiry, clock skew, version. Needs no login. */
+        /**
+         * Every dependency: reachable, latency, expiry, clock skew, version.
+         * @description Needs no login.
+         */
         get: operations["status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/verifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a signed PDF is worth: what is signed, by whom and when, whether it is intact, and whether it leads to the trust store. */
+        post: operations["verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -377,10 +543,45 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What is to be done in the physician's name.
+         * @enum {string}
+         */
+        Action: "sign" | "pay" | "cancel" | "sign_pdf";
         /** @description Whoever presses the button. */
         ActorView: {
             id: string;
             name: string;
+        };
+        /**
+         * @description What the physician says to it.
+         * @enum {string}
+         */
+        Answer: "once" | "today" | "refuse";
+        /** @description The physician's word on what a software wants to do in her name. */
+        AnswerBody: {
+            /** @description `today` also allows whatever this software asks until midnight. */
+            answer: components["schemas"]["Answer"];
+        };
+        /** @description What a software wants to do in the physician's name. */
+        ApprovalView: {
+            action: components["schemas"]["Action"];
+            /**
+             * Format: uuid
+             * @description The document's id.
+             */
+            document: string;
+            /** @description The form's kind, if it is one. */
+            form?: string | null;
+            /** Format: uuid */
+            id: string;
+            line?: components["schemas"]["LineFacts"] | null;
+            /** @description For a cancellation: why, in the software's words. */
+            reason?: string | null;
+            /** Format: date-time */
+            since: string;
+            /** @description Who asks. */
+            software: string;
         };
         /** @description What an authority said, in its own words and language. */
         AuthorityWords: {
@@ -471,6 +672,22 @@ export interface components {
             /** @description Of the simulation's anomaly. */
             id: string;
         };
+        /**
+         * @description What was decided about a software.
+         * @enum {string}
+         */
+        Decision: "allowed" | "refused" | "preset";
+        /** @description What the physician decided on a software that asks for the link. */
+        DecisionBody: {
+            decision: components["schemas"]["DecisionWord"];
+            /** @description Whether what it wants signed today needs no word of hers. */
+            trusted_today?: boolean | null;
+        };
+        /**
+         * @description Whether it may.
+         * @enum {string}
+         */
+        DecisionWord: "allowed" | "refused";
         /** @description A form as a screen needs it, in one language: the body of `GET forms/{kind}`. */
         Definition: {
             /** @description Whether a deposited form can be cancelled. */
@@ -504,6 +721,30 @@ export interface components {
             /** @description What happens to a finished form. */
             workflow: components["schemas"]["Workflow"];
         };
+        /** @description The XML of the authority that goes with a PDF made elsewhere. */
+        DepositBody: {
+            /** @description The form's kind. */
+            kind: string;
+            /** @description The XML, without the PDF; it must name the document's id and the physician's provider code. */
+            xml: string;
+        };
+        /** @description A document that its caller made: the XML of the authority and its PDF, in parts. */
+        DocumentParts: {
+            /**
+             * Format: uuid
+             * @description Made by the caller, UUID v4; the XML must name it too.
+             */
+            id: string;
+            /** @description The form's kind. */
+            kind: string;
+            /**
+             * Format: binary
+             * @description At most 10 MB, neither encrypted nor signed. It is signed as it is.
+             */
+            pdf: string;
+            /** @description The XML of the authority for this form, without the PDF; UTF-8, at most 4 MiB. */
+            xml: string;
+        };
         /** @description A settled document. */
         DocumentView: {
             /** Format: uuid */
@@ -511,7 +752,7 @@ export interface components {
             kind: string;
             problem?: components["schemas"]["Problem"] | null;
             receipt?: components["schemas"]["Receipt"] | null;
-            /** @description `deposited`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`. */
+            /** @description `deposited`, `signed`, `paper`, or what an earlier call left: `unknown` when its answer was lost, `cancelling`, `cancelled`. */
             state: components["schemas"]["State"];
             volets: components["schemas"]["VoletView"][];
         };
@@ -668,6 +909,65 @@ export interface components {
         JournalView: {
             entries: components["schemas"]["EntryView"][];
         };
+        /**
+         * @description What a key is worth.
+         * @enum {string}
+         */
+        KeyFact: "absent" | "wrong" | "right";
+        /** @description A line of the journal, in short. */
+        LineFacts: {
+            /** Format: date-time */
+            created_at: string;
+            kind: string;
+            reference?: string | null;
+        };
+        /** @description How a caller stands with the link, for `GET /econnector/status`. A request extension on every guarded request. */
+        LinkFacts: {
+            /** @description `training`, `integration` or `production`. */
+            environment: string;
+            /** @description What the request's key is worth. */
+            key: components["schemas"]["KeyFact"];
+            /** @description The last requests that were refused, newest first: for who has the connection file's key. */
+            refused?: components["schemas"]["RefusedView"][];
+            /** @description How its software stands. Told only to who has the key. */
+            software: components["schemas"]["SoftwareFact"];
+            /** @description The program's version. */
+            version: string;
+        };
+        /** @description All there is to see of the link, for the window. */
+        LinkView: {
+            /** @description Where: `http://127.0.0.1:17943` and, where the computer has IPv6, `http://[::1]:17943`. */
+            addresses: string[];
+            /** @description The file in which software finds address and key. */
+            connection_file: string;
+            /** @description Whether the installation allows the link at all. */
+            enabled: boolean;
+            /** @description `training`, `integration` or `production`. */
+            environment: string;
+            /** @description Whether requests are taken. */
+            listening: boolean;
+            /** @description Web applications that may call. */
+            origins: components["schemas"]["OriginView"][];
+            problem?: components["schemas"]["Problem"] | null;
+            /** @description The last requests that were refused, newest first. */
+            refused: components["schemas"]["RefusedView"][];
+            /**
+             * Format: int64
+             * @description Changes with everything below; what `since` is compared with.
+             */
+            revision: number;
+            /** @description Software that was decided about. */
+            software: components["schemas"]["SoftwareView"][];
+            /** @description Questions that wait for the physician, oldest first. */
+            waiting: components["schemas"]["WaitingView"][];
+        };
+        /** @description A web application that was just allowed. */
+        NewOrigin: {
+            /** @description Its key: shown now and never again. */
+            key: string;
+            /** @description Its exact origin. */
+            origin: string;
+        };
         /** @description Something to know that does not stop the work. */
         Notice: {
             code: string;
@@ -687,6 +987,26 @@ export interface components {
             marks?: string[] | null;
             /** @description What is sent. */
             value: string;
+        };
+        /** @description A web page that may use the link. */
+        OriginBody: {
+            /**
+             * @description Scheme, host and port, as the browser sends them.
+             * @example https://cabinet.example.lu
+             */
+            origin: string;
+        };
+        /** @description A web application that may call. */
+        OriginView: {
+            /**
+             * Format: date-time
+             * @description When it was added here.
+             */
+            added_at?: string | null;
+            /** @description Its exact origin. */
+            origin: string;
+            /** @description Whether the installation allows it. */
+            preset: boolean;
         };
         /** @description A document for a handwritten signature. */
         PaperBody: {
@@ -722,6 +1042,11 @@ export interface components {
              */
             statutory: number;
         };
+        /**
+         * Format: binary
+         * @description A PDF as such.
+         */
+        Pdf: string;
         /** @description In whose name documents are signed. */
         PhysicianView: {
             ehealth_id: string;
@@ -932,6 +1257,35 @@ export interface components {
             /** @description An error prevented what was asked for. */
             severity: components["schemas"]["Severity"];
         };
+        /** @description A request that was refused. What could describe a patient is left out. */
+        RefusedView: {
+            /**
+             * Format: date-time
+             * @description When, the last time.
+             */
+            at: string;
+            /** @description The host it meant, when that was the reason. */
+            host?: string | null;
+            /** @description The method. */
+            method: string;
+            /** @description What to do about it. */
+            next: string;
+            /** @description The page it came from. */
+            origin?: string | null;
+            /** @description The path without query; `…` for every part that is not the name of a route. */
+            path: string;
+            /** @description The problem's code. */
+            reason: string;
+            /** @description What the software calls itself. */
+            software?: string | null;
+            /**
+             * Format: int32
+             * @description How often the same came one after the other.
+             */
+            times: number;
+            /** @description The problem in a sentence. */
+            title: string;
+        };
         /** @description A group of fields under one heading. */
         SectionDefinition: {
             /** @description In reading order. */
@@ -990,11 +1344,44 @@ export interface components {
         /** @description A condition on another field, or on another column of the same row. One of `any_of` and `empty` is there. */
         ShownWhen: {
             /** @description Any of these values shows this field. */
-            any_of?: Record<string, never>[];
+            any_of?: unknown[];
             /** @description `true`: shown while the other is empty. */
             empty?: boolean | null;
             /** @description The other field. */
             field: string;
+        };
+        /** @description A PDF to sign. */
+        SignatureBody: {
+            /** @description The PDF in base64; at most 10 MB, neither encrypted nor signed. It is signed as it is. */
+            content: string;
+            deposit?: components["schemas"]["DepositBody"] | null;
+            /**
+             * Format: uuid
+             * @description Made by the caller, UUID v4. The same id is never signed or deposited twice.
+             */
+            id: string;
+        };
+        /** @description A PDF to sign, in parts; with `kind` and `xml` the XML is deposited with it. */
+        SignatureParts: {
+            /**
+             * Format: uuid
+             * @description Made by the caller, UUID v4; the XML must name it too.
+             */
+            id: string;
+            /** @description The form's kind, with `xml`: either both or neither. */
+            kind?: string | null;
+            /**
+             * Format: binary
+             * @description At most 10 MB, neither encrypted nor signed. It is signed as it is.
+             */
+            pdf: string;
+            /** @description The XML of the authority for this form, without the PDF, with `kind`; UTF-8, at most 4 MiB. */
+            xml?: string | null;
+        };
+        /** @description Who signed, as the certificate says. */
+        SignerView: {
+            ehealth_id?: string | null;
+            name: string;
         };
         /** @description A form whose amounts the authority is asked for. */
         SimulateBody: {
@@ -1061,10 +1448,39 @@ export interface components {
             turns_into?: string | null;
         };
         /**
+         * @description How a software stands.
+         * @enum {string}
+         */
+        SoftwareFact: "absent" | "unknown" | "waiting" | "allowed" | "refused";
+        /** @description A software that was decided about. */
+        SoftwareView: {
+            /** @description What was decided. */
+            decision: components["schemas"]["Decision"];
+            /**
+             * Format: date-time
+             * @description Its first request.
+             */
+            first_seen?: string | null;
+            /**
+             * Format: date-time
+             * @description Its last request.
+             */
+            last_seen?: string | null;
+            /** @description What it calls itself. */
+            name: string;
+            /** @description The web applications it called from since the start. */
+            origins?: string[];
+            /**
+             * Format: date-time
+             * @description Until when it need not ask before it signs.
+             */
+            trusted_until?: string | null;
+        };
+        /**
          * @description How far a document has come.
          * @enum {string}
          */
-        State: "checking" | "signing" | "depositing" | "deposited" | "failed" | "unknown" | "simulated" | "contested" | "cancelling" | "cancelled" | "paper";
+        State: "checking" | "signing" | "depositing" | "deposited" | "signed" | "failed" | "unknown" | "simulated" | "contested" | "cancelling" | "cancelled" | "paper";
         /** @description Whether the connector can do its work, and if not, why. */
         Status: {
             /** @description One by one. */
@@ -1095,12 +1511,40 @@ export interface components {
             /** @description Its name in the form. */
             name: string;
         };
+        /** @description Whether documents can be issued, and how the caller stands with the link. */
+        UsableView: components["schemas"]["Status"] & {
+            link?: components["schemas"]["LinkFacts"] | null;
+        };
         /** @description Nothing more is needed to order the payment. */
         ValidationBody: Record<string, never>;
         /** @description `{values}`. */
         ValuesBody: {
             /** @description Field id to value, as the form's schema says. */
             values: Record<string, never>;
+        };
+        /** @description A signed PDF to look at. */
+        VerificationBody: {
+            /** @description The PDF in base64. */
+            content: string;
+        };
+        /** @description What a signed PDF is worth. */
+        VerificationView: {
+            /** @description The signature covers the whole file. */
+            complete: boolean;
+            /** @description Why it is not valid, or what else to know. */
+            doubts: components["schemas"]["Notice"][];
+            /** @description What is signed was not changed. */
+            intact: boolean;
+            /**
+             * Format: date-time
+             * @description The time in the timestamp.
+             */
+            signed_at?: string | null;
+            signer: components["schemas"]["SignerView"];
+            /** @description The signer's certificate chains to the trust store. */
+            trusted: boolean;
+            /** @description Intact, complete and trusted, with nothing to doubt. */
+            valid: boolean;
         };
         /** @description One page set of a form. */
         VoletDefinition: {
@@ -1123,15 +1567,353 @@ export interface components {
             title: string;
         };
         /**
+         * @description What a question is about.
+         * @enum {string}
+         */
+        WaitingKind: "consent" | "approval";
+        /** @description A question that waits for the physician. */
+        WaitingView: {
+            action?: components["schemas"]["Action"] | null;
+            /**
+             * Format: uuid
+             * @description Approval: the document's id.
+             */
+            document?: string | null;
+            /** @description Approval: the kind of form. */
+            form?: string | null;
+            /**
+             * Format: uuid
+             * @description The question.
+             */
+            id: string;
+            /** @description What is asked. */
+            kind: components["schemas"]["WaitingKind"];
+            /** @description The web application it calls from. */
+            origin?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description Who asks. */
+            software: string;
+            wants?: components["schemas"]["Wants"] | null;
+        };
+        /**
+         * @description What a software's first request wants, for the physician to judge by.
+         * @enum {string}
+         */
+        Wants: "check" | "sign" | "journal" | "session" | "print" | "verify" | "profile";
+        /**
          * @description What happens to a finished form.
          * @enum {string}
          */
         Workflow: "deposit" | "simulate";
     };
-    responses: never;
-    parameters: never;
+    responses: {
+        /** @description The request cannot be used: a parameter, the body, or a header that this door asks for */
+        Problem400: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#request-parameter",
+                 *       "title": "A parameter is missing or malformed",
+                 *       "status": 400,
+                 *       "detail": "A parameter of the path or query does not have the expected form, such as an id that is not a UUID or a page that is not a number. Nothing was signed or deposited.",
+                 *       "code": "request-parameter",
+                 *       "fault": "you",
+                 *       "next": "Correct the parameter according to /econnector/v1/openapi.json."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Nobody is logged in, the token is missing or not valid, or the caller's key is missing or wrong */
+        Problem401: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["Authenticate"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#token-missing",
+                 *       "title": "An access token is required",
+                 *       "status": 401,
+                 *       "detail": "The request has no ‘Authorization: Bearer’ header, and this door has no session of its own. Nothing was signed or deposited.",
+                 *       "code": "token-missing",
+                 *       "fault": "you",
+                 *       "next": "Get an access token from AeS (hospitals: token exchange by RFC 8693 in the physician’s name) and send it with every request."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not for this physician, or the token names none or gives no right to sign; on the link: this origin or software is not allowed, or the physician has not said yes */
+        Problem403: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#physician-mismatch",
+                 *       "title": "The document names another physician",
+                 *       "status": 403,
+                 *       "detail": "The document’s eHealthID or provider code is not that of the physician for whom you are logged in, or no provider code is known. Nothing was signed or deposited; what you typed is kept.",
+                 *       "code": "physician-mismatch",
+                 *       "fault": "you",
+                 *       "next": "Correct the eHealthID and provider code, or log in for the right physician."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not known */
+        Problem404: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#document-unknown",
+                 *       "title": "This document is no longer available here",
+                 *       "status": 404,
+                 *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                 *       "code": "document-unknown",
+                 *       "fault": "you",
+                 *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request came too slowly */
+        Problem408: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#request-too-slow",
+                 *       "title": "The request came too slowly",
+                 *       "status": 408,
+                 *       "detail": "The request did not arrive completely in time. Nothing was signed or sent.",
+                 *       "code": "request-too-slow",
+                 *       "fault": "network",
+                 *       "next": "Check the network, then send the request again."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is too large */
+        Problem413: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#request-too-large",
+                 *       "title": "The request is too large",
+                 *       "status": 413,
+                 *       "detail": "Its body exceeds the size this route takes. Nothing was signed or deposited.",
+                 *       "code": "request-too-large",
+                 *       "fault": "you",
+                 *       "next": "Reduce the content, such as a PDF with oversized images, then send again."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is of another media type */
+        Problem415: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#request-media-type",
+                 *       "title": "The content type is not supported",
+                 *       "status": 415,
+                 *       "detail": "The ‘Content-Type’ header is missing or names a format this route does not read. Nothing was signed or deposited.",
+                 *       "code": "request-media-type",
+                 *       "fault": "you",
+                 *       "next": "Send ‘Content-Type: application/json’, or the format given for this route in /econnector/v1/openapi.json."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The link was called by another name than its address */
+        Problem421: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#link-host-wrong",
+                 *       "title": "The request is not meant for this program",
+                 *       "status": 421,
+                 *       "detail": "The ‘Host’ header does not give an address of this program with its port: a web page that pretends to be it, a proxy, or the port of an earlier time. Nothing was read or signed.",
+                 *       "code": "link-host-wrong",
+                 *       "fault": "you",
+                 *       "next": "Call the address in connection.json (‘url’), with its port and past any proxy."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests of this caller; `Retry-After` says when to come back */
+        Problem429: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#too-many-requests",
+                 *       "title": "Too many requests",
+                 *       "status": 429,
+                 *       "detail": "This caller sends more requests than it may.",
+                 *       "code": "too-many-requests",
+                 *       "fault": "you",
+                 *       "next": "Wait as many seconds as Retry-After says, then send the request again with the same id."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description This program failed */
+        Problem500: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#internal",
+                 *       "title": "Internal error of the program",
+                 *       "status": 500,
+                 *       "detail": "The program met something unforeseen; it is not your doing. What you typed is kept. If you were sending, the journal says what became of it.",
+                 *       "code": "internal",
+                 *       "fault": "us",
+                 *       "next": "Look in the journal first: if the sending is ‘Uncertain’ there, do not send it again. Otherwise try again; if it happens again, send us the technical details."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An authority failed, or refused what only it can explain */
+        Problem502: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#aes-garbage",
+                 *       "title": "The answer from eSanté cannot be used",
+                 *       "status": 502,
+                 *       "detail": "At the address of AeS something answered that is not the login service: a maintenance page, a network portal or a wrong address. If you were sending, the document was not deposited and what you typed is kept.",
+                 *       "code": "aes-garbage",
+                 *       "fault": "authority",
+                 *       "next": "Open a web page to see whether the network asks you to log in, then try again. If it happens again, have the address of AeS in the settings checked."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description This installation cannot work as it is set up, or is busy: then `Retry-After` says when to come back */
+        Problem503: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#server-busy",
+                 *       "title": "The server is busy",
+                 *       "status": 503,
+                 *       "detail": "This server is working on as many requests as it can. Nothing was signed or sent.",
+                 *       "code": "server-busy",
+                 *       "fault": "us",
+                 *       "next": "Wait as many seconds as Retry-After says, then send the request again."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An authority cannot be reached, or the answer took too long */
+        Problem504: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#answer-too-slow",
+                 *       "title": "The answer took too long",
+                 *       "status": 504,
+                 *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                 *       "code": "answer-too-slow",
+                 *       "fault": "network",
+                 *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: {
+        /**
+         * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+         * @example fr
+         */
+        AcceptLanguage: string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description How to say who calls
+         * @example Bearer
+         */
+        Authenticate: string;
+        /**
+         * @description Hospital: names this request in the server's log
+         * @example 4f1c2a7e-5b0d-4c3f-9a55-0d6b8e1f2a3c
+         */
+        RequestId: string;
+        /**
+         * @description Seconds after which to come back
+         * @example 5
+         */
+        RetryAfter: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1139,7 +1921,13 @@ export interface operations {
     usable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1148,159 +1936,282 @@ export interface operations {
             /** @description Usable */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Status"];
+                    /**
+                     * @example {
+                     *       "usable": true,
+                     *       "version": "0.1.0",
+                     *       "environment": "training",
+                     *       "checks": [
+                     *         {
+                     *           "name": "aes",
+                     *           "label": "eSanté login",
+                     *           "ok": true,
+                     *           "detail": "Reachable",
+                     *           "latency_ms": 41
+                     *         },
+                     *         {
+                     *           "name": "trust_store",
+                     *           "label": "Trust store",
+                     *           "ok": true,
+                     *           "detail": "3 anchors"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UsableView"];
                 };
             };
-            /** @description Not usable; the failing checks say why */
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            /** @description Not usable; the failing checks say why. Or, as a problem, busy: then `Retry-After` says when to come back */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Status"];
+                    /**
+                     * @example {
+                     *       "usable": true,
+                     *       "version": "0.1.0",
+                     *       "environment": "training",
+                     *       "checks": [
+                     *         {
+                     *           "name": "aes",
+                     *           "label": "eSanté login",
+                     *           "ok": true,
+                     *           "detail": "Reachable",
+                     *           "latency_ms": 41
+                     *         },
+                     *         {
+                     *           "name": "trust_store",
+                     *           "label": "Trust store",
+                     *           "ok": true,
+                     *           "detail": "3 anchors"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UsableView"];
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#server-busy",
+                     *       "title": "The server is busy",
+                     *       "status": 503,
+                     *       "detail": "This server is working on as many requests as it can. Nothing was signed or sent.",
+                     *       "code": "server-busy",
+                     *       "fault": "us",
+                     *       "next": "Wait as many seconds as Retry-After says, then send the request again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            504: components["responses"]["Problem504"];
         };
     };
     issue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
                 "application/json": components["schemas"]["IssueBody"];
+                /**
+                 * @example {
+                 *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                 *       "kind": "ecit",
+                 *       "xml": "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- the XML of the authority for this form, without the PDF -->",
+                 *       "pdf": "(the PDF)"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["DocumentParts"];
             };
         };
         responses: {
             /** @description This id was settled before */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DocumentView"];
                 };
             };
             /** @description Deposited */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DocumentView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician, or no right to sign */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No such form, or no such document to replace */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description The id stands for another document, or what is to be replaced was replaced already */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The values have errors, the form is not deposited, the other document cannot be replaced by this one, or mySecu refused */
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            /** @description The values have errors, the form is not deposited, the other document cannot be replaced by this one, mySecu refused; in parts: the PDF cannot be signed, or the XML does not keep to the schema or names another id */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An authority failed or refused */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
             /** @description An authority cannot be reached, or the outcome of the deposit is not known */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1309,7 +2220,13 @@ export interface operations {
     document: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -1321,90 +2238,61 @@ export interface operations {
             /** @description Its state */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "unknown",
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1
+                     *         }
+                     *       ],
+                     *       "problem": {
+                     *         "type": "https://econnector.lu/problems#mysecu-outcome-unknown",
+                     *         "title": "The document may have arrived at mySecu",
+                     *         "status": 504,
+                     *         "detail": "It was signed and sent, but no reliable answer came back: from here there is no telling whether it was deposited. The journal keeps the time of sending and, if known, the Correlation-ID.",
+                     *         "code": "mysecu-outcome-unknown",
+                     *         "fault": "network",
+                     *         "next": "Do not send it again and do not type it a second time. Look for it in your mySecu space at the time of sending, or ask mySecu support, giving that time and the Correlation-ID. Issue a new document only once mySecu confirms that this one did not arrive."
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgressView"];
                 };
             };
-            /** @description No UUID */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid token */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not known */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     forget: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -1416,88 +2304,54 @@ export interface operations {
             /** @description Nothing of it is in memory */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description No UUID */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid token */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description Another physician's */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     cancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -1506,6 +2360,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "Erreur de date"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CancellationBody"];
             };
         };
@@ -1513,117 +2372,120 @@ export interface operations {
             /** @description Cancelled, now or before; or `failed`: it never arrived */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "created_at": "2026-10-26T09:14:03+01:00",
+                     *       "finished_at": "2026-10-26T09:14:05+01:00",
+                     *       "actor": "Dr Anne Weber",
+                     *       "physician": "Dr Anne Weber",
+                     *       "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *       "correlation_id": "Id-2f6a0c5e4b7d",
+                     *       "cancellable": true,
+                     *       "has_pages": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description Not known, or another physician's */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description Not deposited, or replaced by another document */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description The reason cannot be sent, what is to take the place cannot, the form has no cancellation, or the authority refused */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An authority failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
             /** @description An authority cannot be reached, or the answer was lost: ask again */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1632,7 +2494,13 @@ export interface operations {
     print: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -1641,6 +2509,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "volets": [
+                 *         "caisse"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["PrintBody"];
             };
         };
@@ -1648,111 +2523,97 @@ export interface operations {
             /** @description The printer took it, or at least the first volet of it */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "printer": "accueil",
+                     *       "job": "accueil-17",
+                     *       "jobs": [
+                     *         "accueil-17"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PrintView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No longer in memory, cancelled, no such volet or printer, or this door prints nothing */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description No printer was chosen and the system has no default */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
             /** @description The printer did not take it, this system has no printing, or this installation cannot work as it is set up */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#server-busy",
+                     *       "title": "The server is busy",
+                     *       "status": 503,
+                     *       "detail": "This server is working on as many requests as it can. Nothing was signed or sent.",
+                     *       "code": "server-busy",
+                     *       "fault": "us",
+                     *       "next": "Wait as many seconds as Retry-After says, then send the request again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            504: components["responses"]["Problem504"];
         };
     };
     volet: {
@@ -1761,7 +2622,13 @@ export interface operations {
                 /** @description For SVG: the page, from 1. */
                 page?: number;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -1777,91 +2644,57 @@ export interface operations {
                 headers: {
                     /** @description Number of pages */
                     "X-Page-Count"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/pdf": number[];
+                    "application/pdf": components["schemas"]["Pdf"];
                     "image/svg+xml": string;
                 };
             };
-            /** @description No UUID */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid token */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No longer in memory, or no longer handed out: cancelled, or a receipt of what may not have been paid */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     forms: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1870,18 +2703,65 @@ export interface operations {
             /** @description The forms */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "forms": [
+                     *         {
+                     *           "kind": "ecit",
+                     *           "title": "Certificate of incapacity for work",
+                     *           "short_title": "Incapacity for work",
+                     *           "description": "Illness, accident, leave for family reasons or maternity of an insured person: signed certificate, deposited with the fund, with copies for employer and insured.",
+                     *           "workflow": "deposit",
+                     *           "shortcut": "F2"
+                     *         },
+                     *         {
+                     *           "kind": "mh",
+                     *           "title": "Fee note",
+                     *           "short_title": "Fee note",
+                     *           "description": "Fees the patient advances or owes: signed fee note, deposited with the CNS.",
+                     *           "workflow": "deposit",
+                     *           "shortcut": "F3"
+                     *         },
+                     *         {
+                     *           "kind": "pid",
+                     *           "title": "Immediate direct payment",
+                     *           "short_title": "Immediate payment (PID)",
+                     *           "description": "The CNS computes the shares and pays its own at once: the patient pays the personal share only.",
+                     *           "workflow": "simulate",
+                     *           "shortcut": "F4"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["FormsView"];
                 };
             };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     form: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description ecit, … */
                 kind: string;
@@ -1893,27 +2773,36 @@ export interface operations {
             /** @description The definition */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Definition"];
                 };
             };
-            /** @description No such form */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     check: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description ecit, … */
                 kind: string;
@@ -1929,48 +2818,52 @@ export interface operations {
             /** @description What was found */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "findings": [
+                     *         {
+                     *           "field": "last_day",
+                     *           "severity": "error",
+                     *           "code": "period-reversed",
+                     *           "message": "The last day is before the first day. Change one of them."
+                     *         }
+                     *       ],
+                     *       "facts": [
+                     *         {
+                     *           "field": "matricule",
+                     *           "text": "Born on 30 December 1988"
+                     *         }
+                     *       ],
+                     *       "filled": {},
+                     *       "totals": [
+                     *         {
+                     *           "name": "subtotal",
+                     *           "label": "Subtotal",
+                     *           "cents": 10480
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkup"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No such form */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     preview: {
@@ -1986,7 +2879,13 @@ export interface operations {
                  */
                 simulation?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description ecit, … */
                 kind: string;
@@ -2004,118 +2903,80 @@ export interface operations {
                 headers: {
                     /** @description Number of pages */
                     "X-Page-Count"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/pdf": number[];
+                    "application/pdf": components["schemas"]["Pdf"];
                     "image/svg+xml": string;
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid token */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No such form, volet or page */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description A character cannot be printed */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     schema: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description ecit, … */
                 kind: string;
@@ -2127,27 +2988,36 @@ export interface operations {
             /** @description JSON Schema */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description No such form */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     journal: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2156,72 +3026,767 @@ export interface operations {
             /** @description The lines */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *           "kind": "ecit",
+                     *           "state": "deposited",
+                     *           "created_at": "2026-10-26T09:14:03+01:00",
+                     *           "finished_at": "2026-10-26T09:14:05+01:00",
+                     *           "actor": "Dr Anne Weber",
+                     *           "physician": "Dr Anne Weber",
+                     *           "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *           "correlation_id": "Id-2f6a0c5e4b7d",
+                     *           "cancellable": true,
+                     *           "has_pages": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JournalView"];
                 };
             };
-            /** @description No valid token */
-            401: {
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    link: {
+        parameters: {
+            query?: {
+                /** @description The revision known already: the answer waits until there is a later one, at most 25 seconds. */
+                since?: number;
+            };
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link */
+            200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "revision": 12,
+                     *       "enabled": true,
+                     *       "listening": true,
+                     *       "addresses": [
+                     *         "http://127.0.0.1:17943",
+                     *         "http://[::1]:17943"
+                     *       ],
+                     *       "connection_file": "connection.json",
+                     *       "environment": "training",
+                     *       "software": [
+                     *         {
+                     *           "name": "Cabinet",
+                     *           "decision": "allowed",
+                     *           "first_seen": "2026-10-23T09:14:05+01:00",
+                     *           "last_seen": "2026-10-26T09:14:05+01:00"
+                     *         }
+                     *       ],
+                     *       "origins": [
+                     *         {
+                     *           "origin": "https://cabinet.example.lu",
+                     *           "preset": false,
+                     *           "added_at": "2026-10-23T09:14:05+01:00"
+                     *         }
+                     *       ],
+                     *       "refused": [
+                     *         {
+                     *           "at": "2026-10-26T09:14:05+01:00",
+                     *           "times": 1,
+                     *           "reason": "link-key-wrong",
+                     *           "title": "The key is wrong",
+                     *           "next": "Read the connection file again.",
+                     *           "method": "GET",
+                     *           "path": "/econnector/v1/forms",
+                     *           "software": "Cabinet"
+                     *         }
+                     *       ],
+                     *       "waiting": [
+                     *         {
+                     *           "id": "2b7c91e0-4f3d-4c58-9a10-77d20e6b3f41",
+                     *           "kind": "approval",
+                     *           "software": "Cabinet",
+                     *           "action": "sign",
+                     *           "form": "ecit",
+                     *           "document": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *           "since": "2026-10-26T09:14:05+01:00"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LinkView"];
                 };
             };
-            /** @description The token names no physician */
-            403: {
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description Not here: window only */
+            404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    approval: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path: {
+                /** @description The question's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The question */
+            200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "id": "2b7c91e0-4f3d-4c58-9a10-77d20e6b3f41",
+                     *       "software": "Cabinet",
+                     *       "action": "cancel",
+                     *       "document": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "reason": "Erreur de date",
+                     *       "since": "2026-10-26T09:14:05+01:00",
+                     *       "line": {
+                     *         "kind": "ecit",
+                     *         "created_at": "2026-10-26T09:14:05+01:00",
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApprovalView"];
                 };
             };
-            /** @description AeS failed */
-            502: {
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description No longer asked; or not here: window only */
+            404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This installation cannot work as it is set up */
-            503: {
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    answer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path: {
+                /** @description The question's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answer": "once"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description No longer asked; or not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description AeS cannot be reached */
-            504: {
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    approval_page: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path: {
+                /** @description The question's id */
+                id: string;
+                /** @description The page, from 1 */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
                 headers: {
+                    /** @description Number of pages */
+                    "X-Page-Count"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "image/svg+xml": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description No longer asked, nothing to show for it, or no such page; or not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            /** @description The PDF cannot be shown */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    allow_origin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "origin": "https://cabinet.example.lu"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OriginBody"];
+            };
+        };
+        responses: {
+            /** @description Allowed */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "origin": "https://cabinet.example.lu",
+                     *       "key": "hT2vQm8x0dPZ4rKcW1nUyE7sLb5gJfA9iVoXk3tR6wI"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewOrigin"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description Not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["Problem408"];
+            /** @description The installation decided this */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            /** @description Not an origin that can be allowed */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    forget_origin: {
+        parameters: {
+            query: {
+                /** @description The origin. */
+                origin: string;
+            };
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description Not known; or not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["Problem408"];
+            /** @description The installation decided this */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path: {
+                /** @description As it calls itself */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "allowed",
+                 *       "trusted_today": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionBody"];
+            };
+        };
+        responses: {
+            /** @description Decided */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description No software of that name asked; or not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["Problem408"];
+            /** @description The installation decided this */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    forget_software: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path: {
+                /** @description As it calls itself */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description Not known; or not here: window only */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["Problem408"];
+            /** @description The installation decided this */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     paper: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2234,126 +3799,127 @@ export interface operations {
             /** @description The pages, unsigned */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DocumentView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid token */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No such form */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description This id was deposited, or may have been, or stands for another document */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description The values have errors, or the form is not meant for paper */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     simulate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2366,117 +3932,139 @@ export interface operations {
             /** @description Simulated */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "pid",
+                     *       "state": "simulated",
+                     *       "payable": true,
+                     *       "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *       "currency": "EUR",
+                     *       "lines": [
+                     *         {
+                     *           "line": 0,
+                     *           "accepted": true,
+                     *           "statutory": 4611,
+                     *           "personal": 629,
+                     *           "total": 5240
+                     *         }
+                     *       ],
+                     *       "totals": {
+                     *         "statutory": 4611,
+                     *         "personal": 629,
+                     *         "total": 5240
+                     *       },
+                     *       "anomalies": [
+                     *         {
+                     *           "id": "A-1",
+                     *           "severity": "warning",
+                     *           "code": "AVERTISSEMENT",
+                     *           "message": "Remarque de l'autorité",
+                     *           "line": 0
+                     *         }
+                     *       ],
+                     *       "correlation_id": "Id-2f6a0c5e4b7d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SimulationView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician, or no right to sign */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description No such form */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description This id was paid, or may have been, or stands for another document */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description The values have errors, the form is not simulated, or the authority refused the content */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An authority failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
             /** @description An authority cannot be reached, or its answer was lost: nothing was paid, simulate again */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2485,7 +4073,13 @@ export interface operations {
     contest: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -2494,6 +4088,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "anomalies": [
+                 *         {
+                 *           "id": "A-1",
+                 *           "code": "1"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ContestationBody"];
             };
         };
@@ -2501,117 +4105,113 @@ export interface operations {
             /** @description Contested */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "state": "contested",
+                     *       "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *       "correlation_id": "Id-2f6a0c5e4b7d"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ContestationView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician, or no right to sign */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description The simulation is not, or no longer, in memory */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description The simulation was paid, or may have been, or was contested before */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description Nothing, or something unknown, is contested, or the authority refused */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An authority failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
             /** @description An authority cannot be reached, or its answer was lost: nothing was paid, contest again */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2620,7 +4220,13 @@ export interface operations {
     validate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path: {
                 /** @description The caller's id */
                 id: string;
@@ -2629,6 +4235,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["ValidationBody"];
             };
         };
@@ -2636,126 +4243,169 @@ export interface operations {
             /** @description This id was settled before */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DocumentView"];
                 };
             };
             /** @description Paid */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DocumentView"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not for this physician, or no right to sign */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description The simulation is not, or no longer, in memory */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
             /** @description The simulation was contested */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description Not every line was accepted, the values have errors by now, or the authority refused */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description An authority failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
             /** @description An authority cannot be reached, the outcome of the order is not known, or that of a contestation */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2764,7 +4414,13 @@ export interface operations {
     printers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2773,45 +4429,88 @@ export interface operations {
             /** @description The printers */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "printers": [
+                     *         {
+                     *           "name": "accueil",
+                     *           "description": "Accueil",
+                     *           "is_default": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PrintersView"];
                 };
             };
-            /** @description The token cannot be read */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description This door prints nothing */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
             /** @description The system does not say */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#server-busy",
+                     *       "title": "The server is busy",
+                     *       "status": 503,
+                     *       "detail": "This server is working on as many requests as it can. Nothing was signed or sent.",
+                     *       "code": "server-busy",
+                     *       "fault": "us",
+                     *       "next": "Wait as many seconds as Retry-After says, then send the request again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            504: components["responses"]["Problem504"];
         };
     };
     profile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2820,86 +4519,128 @@ export interface operations {
             /** @description The profile of the physician logged in; without a login, the only one kept here */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "title": "Dr",
+                     *       "last_name": "Weber",
+                     *       "first_name": "Anne",
+                     *       "number": "12",
+                     *       "street": "rue des Tilleuls",
+                     *       "postal_code": "L-2345",
+                     *       "locality": "Luxembourg",
+                     *       "country": "LU",
+                     *       "phone": "+352 27 00 00 12",
+                     *       "fax": "",
+                     *       "email": "",
+                     *       "bank_text": "",
+                     *       "billing_codes": [
+                     *         {
+                     *           "code": "90000101",
+                     *           "label": "Cabinet"
+                     *         }
+                     *       ],
+                     *       "favourites": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["Profile"];
                 };
             };
+            400: components["responses"]["Problem400"];
             /** @description Nobody is logged in, and there is no profile here or more than one; or the token is not valid */
             401: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["Authenticate"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#token-missing",
+                     *       "title": "An access token is required",
+                     *       "status": 401,
+                     *       "detail": "The request has no ‘Authorization: Bearer’ header, and this door has no session of its own. Nothing was signed or deposited.",
+                     *       "code": "token-missing",
+                     *       "fault": "you",
+                     *       "next": "Get an access token from AeS (hospitals: token exchange by RFC 8693 in the physician’s name) and send it with every request."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Problem403"];
             /** @description This door has no profiles */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     keep_profile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "title": "Dr",
+                 *       "last_name": "Weber",
+                 *       "first_name": "Anne",
+                 *       "number": "12",
+                 *       "street": "rue des Tilleuls",
+                 *       "postal_code": "L-2345",
+                 *       "locality": "Luxembourg",
+                 *       "country": "LU",
+                 *       "phone": "+352 27 00 00 12",
+                 *       "fax": "",
+                 *       "email": "",
+                 *       "bank_text": "",
+                 *       "billing_codes": [
+                 *         {
+                 *           "code": "90000101",
+                 *           "label": "Cabinet"
+                 *         }
+                 *       ],
+                 *       "favourites": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["Profile"];
             };
         };
@@ -2907,117 +4648,102 @@ export interface operations {
             /** @description Kept */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "title": "Dr",
+                     *       "last_name": "Weber",
+                     *       "first_name": "Anne",
+                     *       "number": "12",
+                     *       "street": "rue des Tilleuls",
+                     *       "postal_code": "L-2345",
+                     *       "locality": "Luxembourg",
+                     *       "country": "LU",
+                     *       "phone": "+352 27 00 00 12",
+                     *       "fax": "",
+                     *       "email": "",
+                     *       "bank_text": "",
+                     *       "billing_codes": [
+                     *         {
+                     *           "code": "90000101",
+                     *           "label": "Cabinet"
+                     *         }
+                     *       ],
+                     *       "favourites": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["Profile"];
                 };
             };
-            /** @description The request cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is logged in, or the token is not valid */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The token names no physician */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description This door has no profiles */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
             /** @description Something in it cannot be kept; the findings say what */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS failed */
-            502: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description AeS cannot be reached */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     session: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3026,27 +4752,77 @@ export interface operations {
             /** @description The session */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "state": "logged_in",
+                     *       "environment": "training",
+                     *       "actor": {
+                     *         "id": "anne.weber",
+                     *         "name": "Dr Anne Weber"
+                     *       },
+                     *       "physician": {
+                     *         "ehealth_id": "1900000001",
+                     *         "name": "Dr Anne Weber",
+                     *         "provider_codes": [
+                     *           "90000101"
+                     *         ]
+                     *       },
+                     *       "acts_for": [],
+                     *       "until": "2026-10-26T09:44:05+01:00",
+                     *       "remembered": false,
+                     *       "notices": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionDto"];
                 };
             };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description This door has no session */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     logout: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3055,52 +4831,99 @@ export interface operations {
             /** @description Logged out */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             /** @description This door has no session */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
             /** @description Logged out here; this program failed to say so at AeS */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#internal",
+                     *       "title": "Internal error of the program",
+                     *       "status": 500,
+                     *       "detail": "The program met something unforeseen; it is not your doing. What you typed is kept. If you were sending, the journal says what became of it.",
+                     *       "code": "internal",
+                     *       "fault": "us",
+                     *       "next": "Look in the journal first: if the sending is ‘Uncertain’ there, do not send it again. Otherwise try again; if it happens again, send us the technical details."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Logged out here; AeS failed */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#aes-garbage",
+                     *       "title": "The answer from eSanté cannot be used",
+                     *       "status": 502,
+                     *       "detail": "At the address of AeS something answered that is not the login service: a maintenance page, a network portal or a wrong address. If you were sending, the document was not deposited and what you typed is kept.",
+                     *       "code": "aes-garbage",
+                     *       "fault": "authority",
+                     *       "next": "Open a web page to see whether the network asks you to log in, then try again. If it happens again, have the address of AeS in the settings checked."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This installation cannot work as it is set up */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["Problem503"];
             /** @description Logged out here; AeS could not be told */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3109,7 +4932,13 @@ export interface operations {
     login: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3118,63 +4947,286 @@ export interface operations {
             /** @description The login is under way */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "state": "logged_in",
+                     *       "environment": "training",
+                     *       "actor": {
+                     *         "id": "anne.weber",
+                     *         "name": "Dr Anne Weber"
+                     *       },
+                     *       "physician": {
+                     *         "ehealth_id": "1900000001",
+                     *         "name": "Dr Anne Weber",
+                     *         "provider_codes": [
+                     *           "90000101"
+                     *         ]
+                     *       },
+                     *       "acts_for": [],
+                     *       "until": "2026-10-26T09:44:05+01:00",
+                     *       "remembered": false,
+                     *       "notices": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionDto"];
                 };
             };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
             /** @description Logins of this program's own are not allowed here */
             403: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#physician-mismatch",
+                     *       "title": "The document names another physician",
+                     *       "status": 403,
+                     *       "detail": "The document’s eHealthID or provider code is not that of the physician for whom you are logged in, or no provider code is known. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "physician-mismatch",
+                     *       "fault": "you",
+                     *       "next": "Correct the eHealthID and provider code, or log in for the right physician."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description This door has no session */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This program failed */
-            500: {
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    sign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                 *       "content": "JVBERi0xLjcK"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignatureBody"];
+                /**
+                 * @example {
+                 *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                 *       "pdf": "(the PDF)"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["SignatureParts"];
+            };
+        };
+        responses: {
+            /** @description This id was settled before */
+            200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DocumentView"];
                 };
             };
-            /** @description AeS failed */
-            502: {
+            /** @description Signed; `deposited` if there was something to deposit, else `signed` */
+            201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "id": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
+                     *       "kind": "ecit",
+                     *       "state": "deposited",
+                     *       "receipt": {
+                     *         "reference": "b2f7c0de-3a41-4d7a-9c1e-5f60718293a4",
+                     *         "deposited_at": "2026-10-26T09:14:05+01:00",
+                     *         "correlation_id": "Id-2f6a0c5e4b7d",
+                     *         "anomalies": [],
+                     *         "signed_by": "Dr Anne Weber",
+                     *         "signed_at": "2026-10-26T09:14:04+01:00",
+                     *         "own_ms": 74,
+                     *         "remote_ms": 910
+                     *       },
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Page for the insurance",
+                     *           "media_type": "application/pdf",
+                     *           "signed": true,
+                     *           "pages": 1,
+                     *           "content": "JVBERi0xLjcK"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DocumentView"];
                 };
             };
-            /** @description This installation cannot work as it is set up */
-            503: {
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            /** @description No such form */
+            404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description AeS cannot be reached */
+            408: components["responses"]["Problem408"];
+            /** @description The id stands for another document */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            /** @description The PDF cannot be signed, of form kind and XML only one came, the XML does not keep to the schema or names another id, the form is not deposited this way, or mySecu refused */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            /** @description An authority cannot be reached, or the outcome of the deposit is not known */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#answer-too-slow",
+                     *       "title": "The answer took too long",
+                     *       "status": 504,
+                     *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
+                     *       "code": "answer-too-slow",
+                     *       "fault": "network",
+                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3183,7 +5235,13 @@ export interface operations {
     status: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3192,12 +5250,129 @@ export interface operations {
             /** @description What was found */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "usable": true,
+                     *       "version": "0.1.0",
+                     *       "environment": "training",
+                     *       "checks": [
+                     *         {
+                     *           "name": "aes",
+                     *           "label": "eSanté login",
+                     *           "ok": true,
+                     *           "detail": "Reachable",
+                     *           "latency_ms": 41
+                     *         },
+                     *         {
+                     *           "name": "trust_store",
+                     *           "label": "Trust store",
+                     *           "ok": true,
+                     *           "detail": "3 anchors"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    verify: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "content": "JVBERi0xLjcK"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VerificationBody"];
+                "application/pdf": components["schemas"]["Pdf"];
+            };
+        };
+        responses: {
+            /** @description What was found, good or bad */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "valid": true,
+                     *       "intact": true,
+                     *       "complete": true,
+                     *       "trusted": true,
+                     *       "signer": {
+                     *         "name": "Dr Anne Weber",
+                     *         "ehealth_id": "1900000001"
+                     *       },
+                     *       "signed_at": "2026-10-26T09:14:05+01:00",
+                     *       "doubts": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VerificationView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            /** @description No PDF, or not signed */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#values-wrong",
+                     *       "title": "The form has errors",
+                     *       "status": 422,
+                     *       "detail": "At least one field needs correcting. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "values-wrong",
+                     *       "fault": "you",
+                     *       "next": "Correct the fields pointed out, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use econnector_base::{Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
-use econnector_connector::{Caller, Cancel, Connector, Error, Issue, Issued, JournalLine, Parts, Simulate, Simulated, Values, VoletCopy};
+use econnector_connector::{
+    Caller, Cancel, Connector, Error, Foreign, Issue, Issued, JournalLine, Observation, Observer, Parts, SignPdf, Simulate, Simulated,
+    Values, VoletCopy,
+};
 use econnector_forms::{Environment, Lang, Pack};
 use econnector_identity::{
     Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe as AesProbe, SessionState, SessionView,
@@ -77,6 +80,16 @@ pub(crate) struct Queue {
     pub(crate) absent: Mutex<bool>,
 }
 
+/// Who counts what was done.
+#[derive(Default)]
+pub(crate) struct Counted(pub(crate) Mutex<Vec<Observation>>);
+
+impl Observer for Counted {
+    fn observed(&self, what: &Observation) {
+        self.0.lock().unwrap().push(what.clone());
+    }
+}
+
 /// The computer's clock, on the day of the examples.
 struct ExampleDay;
 
@@ -86,6 +99,7 @@ pub(crate) struct Desk {
     pub(crate) person: Arc<Person>,
     pub(crate) pen: Arc<Pen>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) counted: Arc<Counted>,
     pub(crate) journal: Journal,
 }
 
@@ -119,7 +133,11 @@ impl Desk {
             logged_in: Mutex::new(Some(weber())),
             undecided: Mutex::new(false),
         });
-        let (authority, queue) = (Arc::new(Authority::default()), Arc::new(Queue::default()));
+        let (authority, queue, counted) = (
+            Arc::new(Authority::default()),
+            Arc::new(Queue::default()),
+            Arc::<Counted>::default(),
+        );
         let journal = Journal::in_memory().await.unwrap();
         let connector = Connector::new(Parts {
             packs: econnector_forms::embedded().unwrap(),
@@ -134,6 +152,7 @@ impl Desk {
             clock: Arc::new(ExampleDay),
             ids: Arc::new(RandomIds),
             environment: Environment::Production,
+            observer: Arc::clone(&counted) as Arc<dyn Observer>,
         });
         Self {
             connector,
@@ -141,6 +160,7 @@ impl Desk {
             person,
             pen,
             queue,
+            counted,
             journal,
         }
     }
@@ -171,6 +191,23 @@ impl Desk {
             reason: None,
         };
         self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+    }
+
+    /// Signs a PDF made elsewhere; with a message when there is one.
+    pub(crate) async fn sign(&self, id: u128, pdf: &[u8], deposit: Option<(&str, String)>) -> Result<Issued, Error> {
+        self.sign_as(Caller::OwnSession, id, pdf, deposit).await
+    }
+
+    pub(crate) async fn sign_as(&self, caller: Caller, id: u128, pdf: &[u8], deposit: Option<(&str, String)>) -> Result<Issued, Error> {
+        let sign = SignPdf {
+            id: Uuid::from_u128(id),
+            pdf: Arc::new(pdf.to_vec().into()),
+            deposit: deposit.map(|(kind, xml)| Foreign {
+                kind: kind.to_owned(),
+                xml: xml.into(),
+            }),
+        };
+        self.connector.sign(caller, sign).await
     }
 
     pub(crate) async fn volet(&self, id: u128, name: &str) -> Result<VoletCopy, Error> {
@@ -367,6 +404,12 @@ impl Identity for Person {
 
     async fn bearer(&self, _: &str) -> Result<Authorized, IdentityError> {
         self.authorize()
+    }
+
+    async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        let authorized = self.authorize()?;
+        assert_eq!(authorized.principal.physician.ehealth_id, ehealth_id);
+        Ok(authorized)
     }
 
     async fn probe(&self) -> Result<AesProbe, IdentityError> {

@@ -5,6 +5,8 @@
 
 mod cancellation;
 mod desk;
+mod elsewhere;
+mod observed;
 mod paper;
 mod printing;
 mod profile;

@@ -92,6 +92,7 @@ pub fn cancellable_files() -> MemoryFiles {
     let mut files = files();
     let definition = String::from_utf8(files.0["pack.toml"].clone()).unwrap();
     let (_, wire) = definition.split_once("[wire]\n").unwrap();
+    let (wire, _) = wire.split_once("[wire.foreign]").unwrap();
     let cancellation = format!("[cancellation]\n{}", wire.replace("[wire.", "[cancellation."))
         .replace("TEST_GLASSES-V1", "TEST_GLASSES-ANNUL-V1")
         .replace("message.xml.j2", "cancellation.xml.j2");

@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 
 use crate::desk::{self, Desk, settled};
 
-struct Stage {
+pub struct Stage {
     sandbox: Sandbox,
-    desk: Desk,
+    pub desk: Desk,
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         Self::with_life(300).await
     }
 
     /// With fewer than 30 s of life, every use of a token renews it first.
-    async fn with_life(access_ttl: u64) -> Self {
+    pub async fn with_life(access_ttl: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SandboxOptions {
             dir: folder.path().join("sandbox"),
@@ -45,18 +45,18 @@ impl Stage {
         aes
     }
 
-    async fn fault(&self, fault: Value) {
+    pub async fn fault(&self, fault: Value) {
         let url = format!("{}/faults", self.sandbox.ready().control);
         let answer = reqwest::Client::new().post(url).json(&fault).send().await.unwrap();
         assert_eq!(answer.status(), 201);
     }
 
-    async fn heal(&self) {
+    pub async fn heal(&self) {
         let url = format!("{}/faults", self.sandbox.ready().control);
         reqwest::Client::new().delete(url).send().await.unwrap();
     }
 
-    async fn events(&self, kind: &str) -> usize {
+    pub async fn events(&self, kind: &str) -> usize {
         let url = format!("{}/aes/events", self.sandbox.ready().control);
         let events: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
         events.iter().filter(|event| event["type"] == kind).count()

@@ -8,7 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use econnector_base::Secret;
-use econnector_signature::{Algorithm, Expected, FieldOptions, Probe, SignatureError, Signer, SignerCertificate, sign_pdf, verify};
+use econnector_signature::{
+    Algorithm, Expected, FieldOptions, PdfProblem, Probe, SignatureError, Signer, SignerCertificate, check_pdf, sign_pdf, verify,
+};
 use rcgen::KeyPair;
 use time::Duration;
 
@@ -68,6 +70,65 @@ async fn an_accessible_archive_document_stays_tagged_and_valid() {
     let facts = text(&court.run("pdfinfo", &[]));
     assert!(facts.contains("Tagged:          yes"), "{facts}");
 }
+
+/// Files of practice software and hospitals come from everywhere.
+#[tokio::test]
+async fn pdfs_made_elsewhere_are_signed_as_they_are_and_valid_for_everybody() {
+    for (producer, original, pages) in MADE_ELSEWHERE {
+        let authority = Authority::new();
+        assert_eq!(check_pdf(original, original.len()), Ok(pages), "{producer}");
+        let field = FieldOptions {
+            name: "Signature-pdf".into(),
+            ..FieldOptions::default()
+        };
+        let expected = Expected { ehealth_id: EHEALTH_ID };
+        let token = Secret::new("token");
+        let signed = sign_pdf(original, &authority, &token, &expected, &authority.trust(), now(), &field).await;
+        let signed = signed.unwrap_or_else(|error| panic!("{producer}: {error}")).bytes;
+        assert!(signed.starts_with(original), "{producer}");
+        let judged = verify(&signed, &authority.trust(), now()).unwrap();
+        assert!(judged.is_valid(), "{producer}: {judged:?}");
+        let court = Court::new(&authority, &signed);
+        court.pyhanko_says_valid();
+        court.pdfsig_says("Signature is Valid");
+        court.qpdf_finds_nothing();
+        assert_eq!(
+            check_pdf(&signed, signed.len()),
+            Err(PdfProblem::AlreadySigned.into()),
+            "{producer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_is_said_before_anybody_is_asked() {
+    let encrypted: &[u8] = include_bytes!("elsewhere/encrypted.pdf");
+    let reportlab = MADE_ELSEWHERE[0].1;
+    let cut = &reportlab[..reportlab.len() / 2];
+    for (pdf, largest, problem) in [
+        (encrypted, usize::MAX, PdfProblem::Encrypted),
+        (reportlab, reportlab.len() - 1, PdfProblem::TooLarge),
+        (cut, usize::MAX, PdfProblem::Damaged),
+        (b"%PDF-1.7".as_slice(), usize::MAX, PdfProblem::Damaged),
+        (b"<html>", usize::MAX, PdfProblem::Damaged),
+        (b"", usize::MAX, PdfProblem::Damaged),
+    ] {
+        assert_eq!(check_pdf(pdf, largest), Err(problem.into()));
+        let refused = sign(pdf, &Authority::new()).await.err();
+        assert!(refused == Some(problem.into()) || problem == PdfProblem::TooLarge, "{refused:?}");
+    }
+}
+
+/// What wrote them, and how many pages there are. `reportlab-form` has a field of the name the signature would like to have.
+const MADE_ELSEWHERE: [(&str, &[u8], usize); 7] = [
+    ("reportlab", include_bytes!("elsewhere/reportlab.pdf"), 2),
+    ("reportlab-form", include_bytes!("elsewhere/reportlab-form.pdf"), 1),
+    ("fpdf2", include_bytes!("elsewhere/fpdf2.pdf"), 1),
+    ("cairo", include_bytes!("elsewhere/cairo.pdf"), 1),
+    ("chromium", include_bytes!("elsewhere/chromium.pdf"), 1),
+    ("qpdf, linearized", include_bytes!("elsewhere/linearized.pdf"), 1),
+    ("qpdf, object streams", include_bytes!("elsewhere/object-streams.pdf"), 1),
+];
 
 #[tokio::test]
 async fn a_service_that_gives_two_bare_numbers_is_understood() {

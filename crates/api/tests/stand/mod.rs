@@ -1,0 +1,349 @@
+//! A connector whose services count who asked them: what a route asks of nobody shows.
+
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test fails by panicking; each test file uses its own part"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::{Method, Request, Response, StatusCode};
+use econnector_api::Door;
+use econnector_base::{RandomIds, Secret, SystemClock};
+use econnector_connector::{Connector, LeftOut, NoObserver, Parts};
+use econnector_forms::Environment;
+use econnector_identity::{
+    Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe, SessionState, SessionView,
+};
+use econnector_journal::{Entry, Journal, Settlement, State, Who};
+use econnector_loopback::{Link, LinkOptions, Rules};
+use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Space};
+use econnector_printing::NoPrinting;
+use econnector_profile::Profiles;
+use econnector_signature::{Algorithm, SignatureError, Signer, SignerCertificate, TrustStore};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub const ID: &str = "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d";
+pub const WEBER: &str = "1900000001";
+
+/// Who is at the desk, for whom tokens were asked, and how often the signature service was.
+pub struct Stand {
+    pub connector: Arc<Connector>,
+    pub journal: Journal,
+    pub at_desk: Arc<Mutex<Option<String>>>,
+    pub delegated: Arc<Mutex<Vec<String>>>,
+    pub signatures_asked: Arc<AtomicUsize>,
+}
+
+struct People {
+    at_desk: Arc<Mutex<Option<String>>>,
+    delegated: Arc<Mutex<Vec<String>>>,
+}
+
+fn physician(ehealth_id: &str) -> Physician {
+    Physician {
+        ehealth_id: ehealth_id.into(),
+        name: "Dr Anne Weber".into(),
+        provider_codes: vec!["90000101".into()],
+    }
+}
+
+fn authorized(ehealth_id: &str) -> Authorized {
+    Authorized {
+        principal: Principal {
+            actor: Actor {
+                id: "anne".into(),
+                name: "Dr Anne Weber".into(),
+            },
+            physician: physician(ehealth_id),
+            until: OffsetDateTime::now_utc() + time::Duration::minutes(5),
+        },
+        token: Arc::new(Secret::new("a token")),
+    }
+}
+
+#[async_trait]
+impl Identity for People {
+    async fn session(&self) -> SessionView {
+        let at_desk = self.at_desk.lock().unwrap().clone();
+        SessionView {
+            state: at_desk.map_or(SessionState::LoggedOut, |id| SessionState::LoggedIn {
+                actor: authorized(&id).principal.actor,
+                physician: Some(physician(&id)),
+                acts_for: Vec::new(),
+                until: OffsetDateTime::now_utc(),
+            }),
+            remembered: false,
+            keyring: KeyringState::Off,
+            failure: None,
+        }
+    }
+
+    async fn start_login(&self, _: &str) -> Result<url::Url, IdentityError> {
+        Err(IdentityError::LoginRequired)
+    }
+
+    async fn authorized(&self) -> Result<Authorized, IdentityError> {
+        let at_desk = self.at_desk.lock().unwrap().clone();
+        at_desk.map(|id| authorized(&id)).ok_or(IdentityError::LoginRequired)
+    }
+
+    async fn logout(&self) -> Result<(), IdentityError> {
+        Ok(())
+    }
+
+    async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError> {
+        if token == "good" {
+            Ok(authorized(WEBER))
+        } else {
+            Err(IdentityError::TokenInvalid("a test's"))
+        }
+    }
+
+    async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        self.delegated.lock().unwrap().push(ehealth_id.to_owned());
+        Ok(authorized(ehealth_id))
+    }
+
+    async fn probe(&self) -> Result<Probe, IdentityError> {
+        Err(IdentityError::LoginRequired)
+    }
+}
+
+/// Refuses whoever comes so far.
+struct Counting(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Signer for Counting {
+    async fn certificate(&self, _: &Secret) -> Result<SignerCertificate, SignatureError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(SignatureError::SignerExpired)
+    }
+
+    async fn sign(&self, _: &Secret, _: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        unreachable!("there was no certificate")
+    }
+
+    async fn timestamp(&self, _: &Secret, _: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        unreachable!("there was no certificate")
+    }
+
+    async fn probe(&self) -> Result<econnector_signature::Probe, SignatureError> {
+        Ok(econnector_signature::Probe {
+            latency: Duration::ZERO,
+            server_time: None,
+        })
+    }
+}
+
+struct Unasked;
+
+#[async_trait]
+impl Deposit for Unasked {
+    async fn exchange(&self, _: &Space, _: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+        Err(MySecuError::AnswerUnsigned { correlation_id: None })
+    }
+
+    async fn end(&self, _: &Space) -> Result<(), MySecuError> {
+        Ok(())
+    }
+
+    async fn probe(&self) -> Result<econnector_mysecu::Probe, MySecuError> {
+        Ok(econnector_mysecu::Probe {
+            latency: Duration::ZERO,
+            clock_skew: None,
+        })
+    }
+
+    fn expires(&self) -> Option<OffsetDateTime> {
+        None
+    }
+}
+
+impl Stand {
+    /// Dr Weber is logged in.
+    pub async fn new() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let anchor = rcgen::CertificateParams::new(vec!["anchor.example".into()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap()
+            .pem();
+        let journal = Journal::in_memory().await.unwrap();
+        let at_desk = Arc::new(Mutex::new(Some(WEBER.to_owned())));
+        let delegated = Arc::default();
+        let signatures_asked = Arc::default();
+        let connector = Connector::new(Parts {
+            packs: econnector_forms::embedded().unwrap(),
+            identity: Arc::new(People {
+                at_desk: Arc::clone(&at_desk),
+                delegated: Arc::clone(&delegated),
+            }),
+            signer: Arc::new(Counting(Arc::clone(&signatures_asked))),
+            trust: TrustStore::from_pem(anchor.as_bytes()).unwrap(),
+            deposit: Arc::new(Unasked),
+            journal: journal.clone(),
+            profiles: Profiles::in_memory(),
+            printers: Arc::new(NoPrinting),
+            left_out: vec![LeftOut {
+                folder: "torn".into(),
+                reason: "texts/lb.json: missing".into(),
+            }],
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            observer: Arc::new(NoObserver),
+            environment: Environment::Training,
+        });
+        Self {
+            connector,
+            journal,
+            at_desk,
+            delegated,
+            signatures_asked,
+        }
+    }
+
+    pub fn router(&self, door: Door) -> Router {
+        econnector_api::router(Arc::clone(&self.connector), door)
+    }
+
+    pub fn signatures_asked(&self) -> usize {
+        self.signatures_asked.load(Ordering::SeqCst)
+    }
+
+    /// A line of Dr Weber's in the journal, as an earlier call left it.
+    pub async fn recorded(&self, id: &str, kind: &str, state: State) {
+        let id: Uuid = id.parse().unwrap();
+        let entry = Entry {
+            id,
+            kind: kind.to_owned(),
+            state: State::Signing,
+            created_at: OffsetDateTime::now_utc(),
+            finished_at: None,
+            who: Who {
+                actor_id: "anne".into(),
+                actor_name: "Dr Anne Weber".into(),
+                physician_id: WEBER.into(),
+                physician_name: "Dr Anne Weber".into(),
+            },
+            provider_code: Some("90000101".into()),
+            reference: None,
+            correlation_id: None,
+            replaces: None,
+            replaced_by: None,
+            cancellation: None,
+            problem: None,
+        };
+        self.journal.begin(&entry, &[]).await.unwrap();
+        let settlement = Settlement {
+            reference: Some("MYSECU-REFERENCE".to_owned()),
+            ..Settlement::default()
+        };
+        self.journal
+            .settle(id, state, OffsetDateTime::now_utc(), &settlement)
+            .await
+            .unwrap();
+    }
+}
+
+/// A link of its own folder; the folder goes with the guard that is returned.
+pub fn link(rules: Rules) -> (Link, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let link = Link::open(LinkOptions {
+        folder: folder.path().to_owned(),
+        rules,
+        environment: "training",
+        version: "0.0.0",
+        clock: Arc::new(SystemClock),
+    })
+    .unwrap();
+    (link, folder)
+}
+
+/// Example values of a form that hold today.
+pub fn example(kind: &str, name: &str) -> Value {
+    let packs = econnector_forms::embedded().unwrap();
+    let pack = packs.iter().find(|pack| pack.kind() == kind).unwrap();
+    Value::Object(pack.example(name).unwrap().clone())
+}
+
+pub async fn send(router: &Router, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    econnector_api::answer(router.clone(), request).await
+}
+
+pub fn json_of(answer: &Response<Vec<u8>>) -> Value {
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+pub async fn call(router: &Router, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("/econnector{path}"))
+        .header("accept-language", "en");
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+    let answer = send(router, request.body(body).unwrap()).await;
+    (answer.status(), json_of(&answer))
+}
+
+/// One part of a body: its head and its content.
+pub fn part(boundary: &str, head: &str, content: &[u8]) -> Vec<u8> {
+    let mut part = format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n").into_bytes();
+    part.extend_from_slice(content);
+    part.extend_from_slice(b"\r\n");
+    part
+}
+
+/// A whole body in parts.
+pub fn parts(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body: Vec<u8> = Vec::new();
+    for (name, content) in parts {
+        body.extend(part(boundary, &format!("name=\"{name}\""), content));
+    }
+    body.extend(format!("--{boundary}--\r\n").into_bytes());
+    body
+}
+
+pub fn in_parts(path: &str, boundary: &str, body: Vec<u8>) -> Request<Vec<u8>> {
+    Request::post(format!("/econnector{path}"))
+        .header("accept-language", "en")
+        .header("authorization", "Bearer good")
+        .header("content-type", format!("multipart/form-data; boundary={boundary}"))
+        .body(body)
+        .unwrap()
+}
+
+/// A PDF of one page that says nothing.
+pub fn pdf() -> Vec<u8> {
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Resources << >> >>",
+    ];
+    let mut pdf = String::from("%PDF-1.7\n");
+    let mut places = Vec::new();
+    for (nth, object) in objects.iter().enumerate() {
+        places.push(pdf.len());
+        pdf += &format!("{} 0 obj\n{object}\nendobj\n", nth + 1);
+    }
+    let start = pdf.len();
+    pdf += "xref\n0 4\n0000000000 65535 f \n";
+    for place in places {
+        pdf += &format!("{place:010} 00000 n \n");
+    }
+    pdf += &format!("trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+    pdf.into_bytes()
+}
+
+pub fn issue_body() -> Value {
+    json!({ "id": ID, "kind": "ecit", "values": example("ecit", "illness") })
+}

@@ -1,0 +1,321 @@
+//! Tokens in a physician's name for a program that has none of hers (RFC 8693), as the hospital's server asks for them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use econnector_base::Secret;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use time::OffsetDateTime;
+
+use crate::claims::People;
+use crate::error::IdentityError;
+use crate::principal::Authorized;
+
+/// The confidential client that AeS lets act in a physician's name.
+#[derive(Clone)]
+pub struct ExchangeClient {
+    /// Its id at AeS.
+    pub client_id: String,
+    /// Its secret at AeS.
+    pub secret: Secret,
+}
+
+impl fmt::Debug for ExchangeClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExchangeClient")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the tokens for others were come by since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exchanges {
+    /// A token was there, or on its way for somebody else.
+    pub hits: u64,
+    /// AeS was asked.
+    pub misses: u64,
+    /// AeS was asked and gave none that can be used.
+    pub failures: u64,
+    /// Tokens kept now.
+    pub kept: u64,
+}
+
+/// A token with less is not given out any more.
+const FRESH_ENOUGH: time::Duration = time::Duration::seconds(30);
+/// More physicians than work in the largest hospital; a token has a few KB.
+const MOST: usize = 1024;
+
+/// What AeS answers to one question; whoever asks the same meanwhile gets the same answer.
+type Answer = Shared<BoxFuture<'static, Result<Authorized, IdentityError>>>;
+
+/// The tokens that were exchanged, one for each physician, until they are almost over.
+#[derive(Default)]
+pub(crate) struct Cache {
+    inner: Mutex<Inner>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    failures: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    kept: HashMap<String, Kept>,
+    under_way: HashMap<String, Answer>,
+    /// Counts uses, to know which token was not used for longest.
+    uses: u64,
+}
+
+struct Kept {
+    authorized: Authorized,
+    used: u64,
+}
+
+impl Cache {
+    /// The physician's token: kept, on its way, or asked for now. What was asked goes on when whoever asked hangs up.
+    pub(crate) async fn get<F>(
+        self: &Arc<Self>,
+        ehealth_id: &str,
+        now: OffsetDateTime,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Authorized, IdentityError>
+    where
+        F: Future<Output = Result<Authorized, IdentityError>> + Send + 'static,
+    {
+        let answer = {
+            let mut inner = self.inner();
+            if let Some(authorized) = inner.fresh(ehealth_id, now) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(authorized);
+            }
+            if let Some(answer) = inner.under_way.get(ehealth_id) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                answer.clone()
+            } else {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                let asked = tokio::spawn(Arc::clone(self).take_in(ehealth_id.to_owned(), now, ask()));
+                let answer = async { asked.await.unwrap_or(Err(IdentityError::LoginCancelled)) }.boxed().shared();
+                inner.under_way.insert(ehealth_id.to_owned(), answer.clone());
+                answer
+            }
+        };
+        answer.await
+    }
+
+    pub(crate) fn counts(&self) -> Exchanges {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Exchanges {
+            hits: count(&self.hits),
+            misses: count(&self.misses),
+            failures: count(&self.failures),
+            kept: u64::try_from(self.inner().kept.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    async fn take_in<F>(self: Arc<Self>, ehealth_id: String, now: OffsetDateTime, ask: F) -> Result<Authorized, IdentityError>
+    where
+        F: Future<Output = Result<Authorized, IdentityError>> + Send,
+    {
+        // Whatever becomes of the question, the next one is asked anew.
+        let over = Over {
+            cache: &self,
+            ehealth_id: &ehealth_id,
+        };
+        let answered = ask.await;
+        match &answered {
+            Ok(authorized) => self.inner().keep(&ehealth_id, authorized, now),
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    code = econnector_base::Explain::code(error),
+                    "AeS gave no token in a physician's name"
+                );
+            }
+        }
+        drop(over);
+        answered
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a question off the list when it is answered, or its task ends otherwise.
+struct Over<'a> {
+    cache: &'a Cache,
+    ehealth_id: &'a str,
+}
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.cache.inner().under_way.remove(self.ehealth_id);
+    }
+}
+
+impl Inner {
+    fn fresh(&mut self, ehealth_id: &str, now: OffsetDateTime) -> Option<Authorized> {
+        self.uses += 1;
+        let kept = self.kept.get_mut(ehealth_id).filter(|kept| is_fresh(&kept.authorized, now))?;
+        kept.used = self.uses;
+        Some(kept.authorized.clone())
+    }
+
+    fn keep(&mut self, ehealth_id: &str, authorized: &Authorized, now: OffsetDateTime) {
+        self.kept.remove(ehealth_id);
+        if self.kept.len() >= MOST {
+            self.kept.retain(|_, kept| is_fresh(&kept.authorized, now));
+        }
+        if self.kept.len() >= MOST {
+            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| self.kept.remove(&oldest));
+        }
+        if is_fresh(authorized, now) {
+            self.uses += 1;
+            let kept = Kept {
+                authorized: authorized.clone(),
+                used: self.uses,
+            };
+            self.kept.insert(ehealth_id.to_owned(), kept);
+        }
+    }
+}
+
+/// Whether a token is in the name of the physician it was asked for.
+pub(crate) fn check_subject(people: &People, ehealth_id: &str) -> Result<(), IdentityError> {
+    if people
+        .physician
+        .as_ref()
+        .is_some_and(|physician| physician.ehealth_id == ehealth_id)
+    {
+        return Ok(());
+    }
+    Err(IdentityError::AesToken("the exchanged token is in somebody else's name".to_owned()))
+}
+
+fn is_fresh(authorized: &Authorized, now: OffsetDateTime) -> bool {
+    authorized.principal.until - now > FRESH_ENOUGH
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{Actor, Physician, Principal};
+
+    const NOW: OffsetDateTime = datetime!(2026-03-02 10:00 UTC);
+
+    fn token(ehealth_id: &str, seconds: i64) -> Authorized {
+        Authorized {
+            principal: Principal {
+                actor: Actor {
+                    id: "engine".into(),
+                    name: "engine".into(),
+                },
+                physician: Physician {
+                    ehealth_id: ehealth_id.to_owned(),
+                    name: "Dr Anne Weber".into(),
+                    provider_codes: Vec::new(),
+                },
+                until: NOW + time::Duration::seconds(seconds),
+            },
+            token: Arc::new(Secret::new("token")),
+        }
+    }
+
+    async fn get(cache: &Arc<Cache>, ehealth_id: &str, now: OffsetDateTime, life: i64) -> Authorized {
+        let given = token(ehealth_id, (now - NOW).whole_seconds() + life);
+        cache.get(ehealth_id, now, || async { Ok(given) }).await.unwrap()
+    }
+
+    #[test]
+    fn a_token_in_another_name_is_refused() {
+        let people = |ehealth_id: Option<&str>| People {
+            actor: token("1", 300).principal.actor,
+            physician: ehealth_id.map(|id| token(id, 300).principal.physician),
+            acts_for: vec![token("1900000001", 300).principal.physician],
+        };
+        assert!(check_subject(&people(Some("1900000001")), "1900000001").is_ok());
+        for other in [Some("1900000002"), None] {
+            let refused = check_subject(&people(other), "1900000001").unwrap_err();
+            assert_eq!(econnector_base::Explain::code(&refused), "aes-token-unusable");
+        }
+    }
+
+    #[test]
+    fn the_secret_is_not_shown() {
+        let client = ExchangeClient {
+            client_id: "hopital-eai".into(),
+            secret: Secret::new("31415926"),
+        };
+        let shown = format!("{client:?}");
+        assert!(shown.contains("hopital-eai") && !shown.contains("31415926"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_token_serves_until_half_a_minute_before_its_end() {
+        let cache = Arc::new(Cache::default());
+        for seconds in [0, 100, 269] {
+            get(&cache, "1900000001", NOW + time::Duration::seconds(seconds), 300).await;
+        }
+        assert_eq!((cache.counts().hits, cache.counts().misses), (2, 1));
+        get(&cache, "1900000001", NOW + time::Duration::seconds(270), 300).await;
+        assert_eq!((cache.counts().hits, cache.counts().misses, cache.counts().kept), (2, 2, 1));
+        get(&cache, "1900000002", NOW, 20).await;
+        assert_eq!(cache.counts().kept, 1, "one that is almost over is given out and not kept");
+    }
+
+    #[tokio::test]
+    async fn the_least_used_goes_when_there_are_too_many() {
+        let cache = Arc::new(Cache::default());
+        for physician in 0..MOST {
+            get(&cache, &physician.to_string(), NOW, 300).await;
+        }
+        get(&cache, "0", NOW, 300).await;
+        get(&cache, "one more", NOW, 300).await;
+        assert_eq!(cache.counts().kept, MOST as u64);
+        let misses = cache.counts().misses;
+        get(&cache, "0", NOW, 300).await;
+        assert_eq!(cache.counts().misses, misses, "used a moment ago");
+        get(&cache, "1", NOW, 300).await;
+        assert_eq!(cache.counts().misses, misses + 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
+        let cache = Arc::new(Cache::default());
+        let slow = || async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err(IdentityError::AesFailed { status: 503 })
+        };
+        let (one, other) = tokio::join!(cache.get("1", NOW, slow), cache.get("1", NOW, slow));
+        assert!(one.is_err() && other.is_err());
+        let counts = cache.counts();
+        assert_eq!((counts.hits, counts.misses, counts.failures, counts.kept), (1, 1, 1, 0));
+        get(&cache, "1", NOW, 300).await;
+        assert_eq!(cache.counts().misses, 2);
+    }
+
+    #[tokio::test]
+    async fn a_question_goes_on_when_whoever_asked_hangs_up_and_one_that_breaks_blocks_nobody() {
+        let cache = Arc::new(Cache::default());
+        let slow = || async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(token("1", 300))
+        };
+        let hung_up = tokio::time::timeout(Duration::from_millis(5), cache.get("1", NOW, slow)).await;
+        assert!(hung_up.is_err());
+        get(&cache, "1", NOW, 300).await;
+        assert_eq!(cache.counts().misses, 1);
+
+        let broken = cache.get("2", NOW, || async { panic!("a test's") }).await;
+        assert!(broken.is_err());
+        get(&cache, "2", NOW, 300).await;
+    }
+}

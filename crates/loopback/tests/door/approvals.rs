@@ -1,0 +1,192 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use econnector_base::{Explain as _, FixedClock};
+use econnector_loopback::{Action, Answer, Approval, Link, LinkError, LinkOptions, Rules, Software, WaitingKind};
+use serde_json::json;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use crate::kit::{Ask, Door, NAME, PATIENT, door, door_with, options, rest, rules};
+
+fn sign(door: &Door) -> Ask {
+    door.ask("POST /econnector/v1/documents")
+        .json(&json!({"values": {"last_name": PATIENT}}))
+}
+
+fn approval() -> Approval {
+    Approval {
+        action: Action::Cancel,
+        document: Uuid::new_v4(),
+        kind: None,
+        values: None,
+        simulation: None,
+        pdf: None,
+        reason: None,
+    }
+}
+
+fn software(name: &str, origin: Option<&str>) -> Software {
+    Software {
+        name: name.into(),
+        origin: origin.map(Into::into),
+    }
+}
+
+#[tokio::test]
+async fn what_is_signed_is_shown_first() {
+    let door = door().await;
+    let line = sign(&door).hold().await;
+    let waiting = door.waiting(1).await;
+    assert_eq!(waiting[0].kind, WaitingKind::Approval);
+    assert_eq!((waiting[0].action, waiting[0].form.as_deref()), (Some(Action::Sign), Some("form")));
+    assert!(door.attention.load(Ordering::SeqCst) >= 1);
+    let shown = door.link.approval(waiting[0].id).unwrap();
+    assert_eq!(Some(shown.document), waiting[0].document);
+    assert_eq!(shown.values.as_ref().unwrap().reveal()["last_name"], PATIENT);
+    assert!(!serde_json::to_string(&door.view()).unwrap().contains(PATIENT));
+    door.link.answer(waiting[0].id, Answer::Once).unwrap();
+    assert_eq!(rest(line).await.status, 201);
+    assert!(door.link.approval(waiting[0].id).is_none(), "what was answered is gone");
+    assert_eq!(Arc::strong_count(&shown), 1, "nobody else keeps it");
+    assert_eq!(door.link.answer(waiting[0].id, Answer::Once).unwrap_err().code(), "link-unknown");
+
+    let line = sign(&door).hold().await;
+    let id = door.waiting(1).await[0].id;
+    door.link.answer(id, Answer::Refuse).unwrap();
+    let told = rest(line).await;
+    assert_eq!((told.status, told.body.as_str()), (403, "approval-refused"));
+    for name in ["link.json", "connection.json"] {
+        assert!(!door.file(name).contains(PATIENT));
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_ends() {
+    let door = door_with(Rules {
+        software: vec![NAME.into()],
+        approval_seconds: 1,
+        ..rules()
+    })
+    .await;
+    let told = sign(&door).send().await;
+    assert_eq!((told.status, told.body.as_str()), (403, "approval-missing"));
+    assert!(door.view().waiting.is_empty());
+}
+
+#[tokio::test]
+async fn who_hangs_up_withdraws_the_question() {
+    let door = door().await;
+    let line = sign(&door).hold().await;
+    let id = door.waiting(1).await[0].id;
+    drop(line);
+    door.waiting(0).await;
+    assert!(door.link.approval(id).is_none());
+    assert_eq!(door.link.answer(id, Answer::Once).unwrap_err().code(), "link-unknown");
+}
+
+#[tokio::test]
+async fn trust_for_today_spares_the_questions() {
+    let door = door().await;
+    let (first, second) = (sign(&door).hold().await, sign(&door).hold().await);
+    let waiting = door.waiting(2).await;
+    door.link.answer(waiting[1].id, Answer::Today).unwrap();
+    assert_eq!((rest(first).await.status, rest(second).await.status), (201, 201));
+    assert_eq!(sign(&door).send().await.status, 201);
+    let view = door.view();
+    let until = view.software[0].trusted_until.unwrap();
+    assert!(until > time::OffsetDateTime::now_utc() && until < time::OffsetDateTime::now_utc() + time::Duration::hours(24));
+    assert!(!door.file("link.json").contains("trust"));
+    door.link.trust_today(NAME, false).unwrap();
+    assert!(door.view().software[0].trusted_until.is_none());
+    let line = sign(&door).hold().await;
+    let id = door.waiting(1).await[0].id;
+    // A refusal of the software ends its questions, too.
+    door.link.decide(NAME, false).unwrap();
+    assert_eq!(rest(line).await.body, "approval-refused");
+    assert!(door.link.approval(id).is_none());
+}
+
+#[tokio::test]
+async fn trust_ends_at_midnight() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::new(datetime!(2026-03-02 12:00 UTC)));
+    let link = Link::open(LinkOptions {
+        clock: clock.clone(),
+        ..options(
+            folder.path(),
+            Rules {
+                software: vec![NAME.into()],
+                approval_seconds: 0,
+                ..rules()
+            },
+        )
+    })
+    .unwrap();
+    link.trust_today(NAME, true).unwrap();
+    clock.set(datetime!(2026-03-02 22:59 UTC));
+    link.approve(&software(NAME, None), approval()).await.unwrap();
+    clock.set(datetime!(2026-03-02 23:00 UTC));
+    assert!(matches!(
+        link.approve(&software(NAME, None), approval()).await,
+        Err(LinkError::ApprovalMissing)
+    ));
+    assert!(link.view(econnector_forms::Lang::En).software[0].trusted_until.is_none());
+}
+
+#[tokio::test]
+async fn trust_in_a_program_is_no_trust_in_a_page_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Rules {
+        software: vec![NAME.into()],
+        approval_seconds: 0,
+        ..rules()
+    };
+    let link = Link::open(options(folder.path(), rules)).unwrap();
+    link.trust_today(NAME, true).unwrap();
+    link.approve(&software(NAME, None), approval()).await.unwrap();
+    let page = software(NAME, Some("https://praxis.example"));
+    assert!(matches!(link.approve(&page, approval()).await, Err(LinkError::ApprovalMissing)));
+    assert!(matches!(
+        link.approve(&software("Other", None), approval()).await,
+        Err(LinkError::ApprovalMissing)
+    ));
+}
+
+#[tokio::test]
+async fn the_waiting_list_of_approvals_is_short() {
+    let door = door().await;
+    let mut questions = Vec::new();
+    let mut ask = |name: &str| {
+        let (link, software) = (door.link.clone(), software(name, None));
+        questions.push(tokio::spawn(async move { link.approve(&software, approval()).await }));
+    };
+    for _ in 0..4 {
+        ask("One");
+    }
+    door.waiting(4).await;
+    assert!(matches!(
+        door.link.approve(&software("One", None), approval()).await,
+        Err(LinkError::Busy)
+    ));
+    for _ in 0..4 {
+        ask("Two");
+    }
+    door.waiting(8).await;
+    assert!(matches!(
+        door.link.approve(&software("Three", None), approval()).await,
+        Err(LinkError::Busy)
+    ));
+    for question in &questions {
+        question.abort();
+    }
+    door.waiting(0).await;
+    tokio::time::timeout(Duration::from_secs(5), async {
+        for question in questions {
+            assert!(question.await.unwrap_err().is_cancelled());
+        }
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,273 @@
+//! Opens the doors, keeps what they show fresh, and closes them in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::middleware;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use econnector_api::Door;
+use econnector_assembly::{AssemblyError, Host, assemble_observed};
+use econnector_forms::Environment;
+use econnector_identity::{Browser, NoKeyring};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use time::OffsetDateTime;
+
+use crate::access;
+use crate::clients::Clients;
+use crate::environment::{ServerSettings, Wrong};
+use crate::files::Files;
+use crate::health::{self, Health};
+use crate::limits::{Gate, Guards, guard};
+use crate::metrics::{Metrics, Watch};
+use crate::tls::{Acceptor, TlsFiles, fingerprint};
+
+/// The head of a request arrives within this time; a connection without a request is kept as long.
+const HEAD: Duration = Duration::from_secs(60);
+/// A token has some kilobytes; the largest heads have two.
+const HEADERS: usize = 32 * 1024;
+
+/// Why the server ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    #[error("SERVER_ADDRESS, SERVER_PORT: {address} cannot be listened on ({error}). Choose another, or stop what has it")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until told to stop.
+pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: usize) -> Result<(), ServeError> {
+    let metrics = Arc::new(Metrics::new(word(settings.connector.environment)));
+    for (certificate, at) in files.expiries {
+        metrics.expires(certificate, at);
+    }
+    let gate = Gate::new(&settings.limits, processors);
+    let host = Host {
+        browser: Arc::new(NoBrowser),
+        tokens: Arc::new(NoKeyring::default()),
+    };
+    let watch = Watch {
+        metrics: Arc::clone(&metrics),
+        gate: Arc::clone(&gate),
+    };
+    let connector = assemble_observed(&settings.connector, host, Arc::new(watch)).await?;
+    let health = Health::new(Arc::clone(&connector), Arc::clone(&metrics), Arc::clone(&gate));
+    let guards = Arc::new(Guards::new(settings.limits, Arc::clone(&files.clients), gate, Arc::clone(&metrics)));
+    let router = econnector_api::router(connector, Door::Hospital)
+        .layer(middleware::from_fn_with_state(guards, guard))
+        .merge(health::router(Arc::clone(&health)))
+        .layer(middleware::from_fn_with_state(Arc::clone(&metrics), access::line));
+
+    let tls = RustlsConfig::from_config(files.tls.config);
+    tokio::spawn(keep_fresh(Fresh {
+        tls_files: settings.tls,
+        tls: tls.clone(),
+        clients_file: settings.clients_file,
+        clients: files.clients,
+        metrics: Arc::clone(&metrics),
+        every: settings.reload_every,
+    }));
+
+    let handle = Handle::new();
+    let management_handle = Handle::new();
+    let management = match settings.management_port {
+        Some(port) => {
+            let address = SocketAddr::new(settings.management_address, port);
+            let mut server = axum_server::from_tcp(listen(address)?)?.handle(management_handle.clone());
+            bounded(server.http_builder());
+            tokio::spawn(server.serve(health::router(Arc::clone(&health)).into_make_service()));
+            Some(address)
+        }
+        None => None,
+    };
+    let address = SocketAddr::new(settings.bind, settings.port);
+    let mut server = axum_server::from_tcp(listen(address)?)?.handle(handle.clone());
+    bounded(server.http_builder());
+    let acceptor = Acceptor::new(tls, settings.limits.connections, metrics);
+    tokio::spawn(drain_at_the_end(health, handle, settings.drain_delay, settings.drain));
+    tracing::info!(%address, management = management.map(|address| address.to_string()), "listening");
+    server.acceptor(acceptor).serve(router.into_make_service()).await?;
+    management_handle.shutdown();
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
+    let failed = |error| ServeError::Listen { address, error };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+/// What one connection may ask of us before it has asked for anything.
+fn bounded(builder: &mut Builder<TokioExecutor>) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(100)
+        .max_buf_size(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .max_header_list_size(HEADERS as u32)
+        .max_pending_accept_reset_streams(20)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+}
+
+/// What may change while the server runs.
+struct Fresh {
+    tls_files: TlsFiles,
+    tls: RustlsConfig,
+    clients_file: Option<std::path::PathBuf>,
+    clients: Arc<Clients>,
+    metrics: Arc<Metrics>,
+    every: Duration,
+}
+
+/// Looks at the files from time to time, and when asked by SIGHUP. New connections get the new certificate; those that are open keep
+/// theirs. What cannot be used changes nothing.
+async fn keep_fresh(fresh: Fresh) {
+    let fresh = Arc::new(fresh);
+    let state = |fresh: &Fresh| {
+        (
+            fresh.tls_files.fingerprint(),
+            fingerprint(fresh.clients_file.iter().map(|file| file.as_path())),
+        )
+    };
+    let mut known = state(&fresh);
+    let mut asked = Hangup::new();
+    loop {
+        let by_signal = tokio::select! {
+            () = tokio::time::sleep(fresh.every) => false,
+            () = asked.next() => true,
+        };
+        let reading = Arc::clone(&fresh);
+        let looked = tokio::task::spawn_blocking(move || {
+            let now = state(&reading);
+            let wrong = (by_signal || now != known).then(|| reading.read());
+            (now, wrong)
+        });
+        let Ok((now, read)) = looked.await else {
+            continue;
+        };
+        known = now;
+        if let Some(wrong) = read {
+            fresh.metrics.reloaded(wrong.is_empty());
+            for wrong in &wrong {
+                tracing::error!(setting = wrong.name, "{wrong}: what was read before stays in use");
+            }
+        }
+    }
+}
+
+impl Fresh {
+    fn read(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        match self.tls_files.open(OffsetDateTime::now_utc()) {
+            Ok(opened) => {
+                self.tls.reload_from_config(opened.config);
+                self.metrics.expires("server", opened.expires);
+                tracing::info!(until = %opened.expires.date(), "the certificate was read again");
+            }
+            Err(found) => wrong.extend(found),
+        }
+        if let Some(file) = &self.clients_file {
+            match self.clients.read(file, self.tls_files.client_ca.is_some()) {
+                Ok(count) => tracing::info!(count, "the clients file was read again"),
+                Err(found) => wrong.extend(found),
+            }
+        }
+        wrong
+    }
+}
+
+/// SIGHUP; where there is none it never comes.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// First the load balancer hears that this instance wants no more; then it stops listening and lets what is under way finish. A second
+/// signal ends at once.
+async fn drain_at_the_end(health: Arc<Health>, handle: Handle<SocketAddr>, delay: Duration, drain: Duration) {
+    let mut stop = Stop::new();
+    stop.next().await;
+    health.drain();
+    tracing::info!("draining: not ready");
+    tokio::select! {
+        () = tokio::time::sleep(delay) => {}
+        () = stop.next() => return handle.shutdown(),
+    }
+    tracing::info!("draining: no new connections");
+    handle.graceful_shutdown(Some(drain));
+    stop.next().await;
+    handle.shutdown();
+}
+
+/// SIGTERM or Ctrl-C.
+struct Stop {
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Stop {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(terminate) = &mut self.terminate {
+            tokio::select! { _ = terminate.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+            return;
+        }
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+const fn word(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Training => "training",
+        Environment::Integration => "integration",
+        Environment::Production => "production",
+    }
+}
+
+/// A server has nobody in front of it.
+struct NoBrowser;
+
+impl Browser for NoBrowser {
+    fn open(&self, _: &str) -> bool {
+        false
+    }
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// Deposits an eCIT. Usage: deposit.mjs ready.json|connection.json values.json [id]  (Node 18 or newer, nothing to install)
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import { setTimeout as pause } from "node:timers/promises";
+
+const [, , placeFile, valuesFile, id = randomUUID()] = process.argv;
+const place = JSON.parse(readFileSync(placeFile, "utf8"));
+const headers = { "Content-Type": "application/json", "Accept-Language": "en" };
+const ca = place.ca_pem && readFileSync(place.ca_pem);
+
+// One POST: status, JSON, and after how many seconds to ask again (0: not).
+function send(url, body, headers) {
+  return new Promise((resolve, reject) => {
+    const { request } = url.startsWith("https:") ? https : http;
+    const call = request(url, { method: "POST", headers, ca, timeout: 120_000 }, (answer) => {
+      const pieces = [];
+      answer.on("error", reject).on("data", (piece) => pieces.push(piece)).on("end", () => {
+        const json = JSON.parse(Buffer.concat(pieces).toString("utf8"));
+        resolve({ status: answer.statusCode, json, wait: Number(answer.headers["retry-after"] ?? 0) });
+      });
+    });
+    call.on("timeout", () => call.destroy(new Error("no answer in time: send the same id again"))).on("error", reject).end(body);
+  });
+}
+
+if (place.key) { // a connection file: the desktop of this user; it asks the physician herself
+  headers["X-EConnector-Key"] = place.key;
+  headers["X-EConnector-Software"] = "Sample JavaScript/1.0";
+  // A token of the practice software's own login: no window is needed.
+  if (process.env.ECONNECTOR_TOKEN) headers.Authorization = `Bearer ${process.env.ECONNECTOR_TOKEN}`;
+} else { // a ready file: the hospital server of `cargo xtask sandbox`, with a token in the physician's name (RFC 8693)
+  const form = new URLSearchParams({ grant_type: "urn:ietf:params:oauth:grant-type:token-exchange", client_id: place.client_id,
+    client_secret: place.client_secret, requested_subject: place.ehealth_id, audience: "https://eadmin.lu/" });
+  const exchanged = await send(place.token_endpoint, form.toString(), { "Content-Type": "application/x-www-form-urlencoded" });
+  headers.Authorization = `Bearer ${exchanged.json.access_token}`;
+}
+
+// The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
+const body = JSON.stringify({ id, kind: "ecit", values: JSON.parse(readFileSync(valuesFile, "utf8")) });
+let answer;
+for (let attempt = 0; attempt < 5; attempt += 1) {
+  answer = await send(`${place.api ?? place.url}/econnector/v1/documents`, body, headers);
+  if (!answer.wait) break;
+  await pause(answer.wait * 1000);
+}
+if (answer.json.state === "deposited") {
+  console.log(answer.status === 201 ? "deposited" : "deposited before", answer.json.receipt.reference);
+} else {
+  console.error(JSON.stringify(answer.json.problem ?? answer.json, null, 2));
+  process.exitCode = 1;
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Deposits an eCIT. Usage: deposit.py ready.json|connection.json values.json [id]  (Python 3.9 or newer, nothing to install)"""
+import json, os, ssl, sys, urllib.error, urllib.parse, urllib.request, uuid
+
+
+def send(url, data, headers, trust):
+    """One POST: status, JSON, and after how many seconds to ask again (0: not)."""
+    request = urllib.request.Request(url, data, headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, context=trust, timeout=120) as answer:
+            return answer.status, json.load(answer), 0
+    except urllib.error.HTTPError as problem:
+        return problem.code, json.load(problem), int(problem.headers.get("Retry-After", 0))
+
+
+def token(place, trust):
+    """A hospital's token in the physician's name (RFC 8693)."""
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "client_id": place["client_id"],
+            "client_secret": place["client_secret"], "requested_subject": place["ehealth_id"], "audience": "https://eadmin.lu/"}
+    status, answer, _ = send(place["token_endpoint"], urllib.parse.urlencode(form).encode(), {}, trust)
+    if status != 200:
+        sys.exit(f"no token: {answer}")
+    return answer["access_token"]
+
+
+place = json.load(open(sys.argv[1], encoding="utf-8"))
+headers = {"Content-Type": "application/json", "Accept-Language": "en"}
+if "key" in place:  # a connection file: the desktop of this user; it asks the physician herself
+    base, trust = place["url"], None
+    headers |= {"X-EConnector-Key": place["key"], "X-EConnector-Software": "Sample Python/1.0"}
+    if "ECONNECTOR_TOKEN" in os.environ:  # a token of the practice software's own login: no window is needed
+        headers["Authorization"] = "Bearer " + os.environ["ECONNECTOR_TOKEN"]
+else:  # a ready file: the hospital server of `cargo xtask sandbox`
+    base, trust = place["api"], ssl.create_default_context(cafile=place["ca_pem"])
+    headers["Authorization"] = "Bearer " + token(place, trust)
+
+# The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
+document = {"id": sys.argv[3] if len(sys.argv) > 3 else str(uuid.uuid4()), "kind": "ecit",
+            "values": json.load(open(sys.argv[2], encoding="utf-8"))}
+for _ in range(5):
+    status, answer, wait = send(base + "/econnector/v1/documents", json.dumps(document).encode(), headers, trust)
+    if not wait:
+        break
+    __import__("time").sleep(wait)
+if status in (200, 201) and answer["state"] == "deposited":
+    print("deposited" if status == 201 else "deposited before", answer["receipt"]["reference"])
+else:
+    print(json.dumps(answer.get("problem", answer), indent=2, ensure_ascii=False), file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,21 @@
+// Runs the scripts of samples/mirth as the engine would: node mirth.mjs message.hl7
+// Prints as JSON what the channel would send, and what it would make of answers.
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
+
+const folder = new URL("../../samples/mirth/", import.meta.url);
+// An engine has no node and no browser in it.
+const engine = vm.createContext({ message: readFileSync(process.argv[2], "utf8") });
+for (const script of ["transformer.js", "response.js"]) vm.runInContext(readFileSync(new URL(script, folder), "utf8"), engine);
+const run = (code) => vm.runInContext(code, engine);
+const note = run("feeNote(message)");
+const answers = [
+  [201, { state: "deposited" }], [200, { state: "deposited" }], [200, { state: "unknown" }],
+  [504, { code: "mysecu-outcome-unknown" }], [504, { code: "net-unreachable" }], [503, { code: "server-busy" }], [429, null],
+  [422, { code: "values-wrong" }], [401, { code: "client-unknown" }], [502, null],
+];
+console.log(JSON.stringify({
+  ...note,
+  body: run("multipart(feeNote(message), 'econnector-5f2b7c1e9a')"),
+  verdicts: answers.map(([status, answer]) => run(`verdict(${status}, ${JSON.stringify(answer)})`)),
+}));

@@ -1,0 +1,183 @@
+use std::fs;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::stop;
+use crate::surroundings::{Surroundings, program};
+use crate::{Control, Practice, connection_file, patiently};
+
+/// How long the program may take to end, or its window to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program as it is shipped, started without a window: practice software reaches it, and a screen shows what it asks.
+pub struct Background {
+    program: Child,
+    around: Surroundings,
+}
+
+impl Background {
+    /// Starts it with what the installation decided (`loopback.toml`), and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(rules: &str) -> Self {
+        let around = Surroundings::new(1280, 900).await;
+        around.set_rules(rules);
+        Self::start_in(around).await
+    }
+
+    /// Starts it on a computer without a screen.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_without_screen() -> Self {
+        let mut around = Surroundings::new(640, 480).await;
+        around.set("DISPLAY", "");
+        Self::start_in(around).await
+    }
+
+    /// Starts it again where it was, after it was killed.
+    ///
+    /// # Panics
+    /// When it still runs, or does not start.
+    pub async fn start_again(mut self) -> Self {
+        let before = self.pid();
+        assert!(self.ended().await.is_some(), "it still runs");
+        self.program = start(&self.around);
+        // A program that was killed left its file.
+        patiently(|| Some(()).filter(|()| self.pid() != before)).await;
+        self
+    }
+
+    async fn start_in(around: Surroundings) -> Self {
+        let program = start(&around);
+        let background = Self { program, around };
+        patiently(|| Some(()).filter(|()| connection_file(background.home()).exists())).await;
+        background
+    }
+
+    /// The home that did not exist before.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.around.home()
+    }
+
+    /// The stand-ins inside the program.
+    pub async fn control(&self) -> Control {
+        Control::of(self.home()).await
+    }
+
+    /// A practice software on the same computer, by this name.
+    pub async fn practice(&self, software: &str) -> Practice {
+        Practice::of(self.home(), software).await
+    }
+
+    /// What the connection file says.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn connection(&self) -> Value {
+        serde_json::from_slice(&fs::read(connection_file(self.home())).unwrap()).unwrap()
+    }
+
+    /// The program's own process.
+    ///
+    /// # Panics
+    /// When it does not say.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        u32::try_from(self.connection()["pid"].as_u64().unwrap()).unwrap()
+    }
+
+    /// Runs the program once more beside this one, in the same home: a second start, or the doctor.
+    #[must_use]
+    pub fn beside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        self.around.beside(arguments, environment)
+    }
+
+    /// Whether one of its windows can be seen.
+    #[must_use]
+    pub fn has_window(&self) -> bool {
+        self.around.xdotool(&["search", "--onlyvisible", "--name", "eConnector"])
+    }
+
+    /// Waits until a window can be seen.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn window(&self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.has_window() {
+            assert!(Instant::now() < until, "no window comes");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Closes its window as a window manager would, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When there is none, or it stays.
+    pub async fn close_window(&self) {
+        assert_eq!(self.around.close_windows(), 1, "windows to close");
+        let until = Instant::now() + PATIENCE;
+        while self.has_window() {
+            assert!(Instant::now() < until, "the window stays");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Sends its process a signal, such as `TERM`.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, name: &str) {
+        let mut kill = std::process::Command::new("kill");
+        kill.args([format!("-{name}"), self.pid().to_string()]);
+        assert!(kill.status().unwrap().success(), "kill -{name}");
+    }
+
+    /// Waits until it has ended; nothing when it does not.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub async fn ended(&mut self) -> Option<ExitStatus> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(status) = self.program.try_wait().unwrap() {
+                return Some(status);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        None
+    }
+
+    /// The home as the program left it.
+    ///
+    /// # Panics
+    /// When it still runs.
+    pub async fn into_home(mut self) -> TempDir {
+        assert!(self.ended().await.is_some(), "it still runs");
+        self.around.take_home()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        stop(&mut self.program);
+    }
+}
+
+/// Its session bus tells where it is, for whoever plays a desktop.
+fn start(around: &Surroundings) -> Child {
+    let line = "printf %s \"$DBUS_SESSION_BUS_ADDRESS\" > \"$HOME/state/bus\"; exec \"$0\" --background";
+    let program = program();
+    around
+        .run("dbus-run-session", &["--", "sh", "-c", line, program.to_str().unwrap()])
+        .spawn()
+        .unwrap()
+}

@@ -1,0 +1,321 @@
+//! The three doors as a caller meets them: the window's in this process, practice software's on loopback, the hospital's by HTTPS.
+
+// Every test file that uses this uses its own part of it.
+#![allow(dead_code)]
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use econnector_api::Door;
+use econnector_assembly::{Host, assemble};
+use econnector_connector::Connector;
+use econnector_identity::{Browser, NoKeyring};
+use econnector_loopback::{Link, LinkOptions, Rules, listen};
+use econnector_tests::{Answer, Control, browser, log_in_by_http, project_file};
+use econnector_training::Training;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What the tests call themselves at the loopback door.
+pub const SOFTWARE: &str = "Contract tests";
+/// The physician who signs; see crates/sandbox/README.md.
+pub const PHYSICIAN: &str = "1900000001";
+
+/// A body and its media type.
+pub type Body = Option<(String, Vec<u8>)>;
+
+/// A body of JSON.
+pub fn in_json(value: &Value) -> Body {
+    Some(("application/json".to_owned(), serde_json::to_vec(value).unwrap()))
+}
+
+/// One door, and stand-ins behind it.
+pub struct Place {
+    /// For messages of failed tests.
+    pub name: &'static str,
+    /// The stand-ins.
+    pub control: Control,
+    /// A token of the physician's.
+    pub token: String,
+    /// What every caller of this door sends, whoever the physician is.
+    pub headers: Vec<(String, String)>,
+    /// A ready file or a connection file; the window has none.
+    pub file: PathBuf,
+    way: Way,
+    _alive: Box<dyn Any + Send + Sync>,
+}
+
+enum Way {
+    InProcess(Router),
+    Http { client: reqwest::Client, base: String },
+}
+
+/// Nobody looks: the address is read from the answer.
+struct NoBrowser;
+
+impl Browser for NoBrowser {
+    fn open(&self, _: &str) -> bool {
+        false
+    }
+}
+
+async fn trained() -> (Training, Arc<Connector>) {
+    let training = Training::start().await.unwrap();
+    let host = Host {
+        browser: Arc::new(NoBrowser),
+        tokens: Arc::new(NoKeyring::default()),
+    };
+    let connector = assemble(&training.settings(None).unwrap(), host).await.unwrap();
+    (training, connector)
+}
+
+/// A link of a user of its own, as an installation may open it; any free port.
+pub fn link(folder: &Path) -> Link {
+    let rules = Rules {
+        port: 0,
+        software: [SOFTWARE, "Sample Python", "Sample JavaScript", "Sample CSharp", "Sample calls"]
+            .map(ToOwned::to_owned)
+            .into(),
+        ..Rules::default()
+    };
+    Link::open(LinkOptions {
+        folder: folder.to_owned(),
+        rules,
+        environment: "training",
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Arc::new(econnector_base::SystemClock),
+    })
+    .unwrap()
+}
+
+impl Place {
+    /// The window's door, in this process.
+    pub async fn window() -> Self {
+        let (training, connector) = trained().await;
+        let control = Control::at(&training.sandbox().ready().control);
+        Self {
+            name: "window",
+            token: control.token_of(PHYSICIAN).await,
+            control,
+            headers: Vec::new(),
+            file: PathBuf::new(),
+            way: Way::InProcess(econnector_api::router(connector, Door::Desktop(None))),
+            _alive: Box::new(training),
+        }
+    }
+
+    /// Practice software's door: the real guard on a real port; the software was allowed by the installation and is trusted for today.
+    pub async fn loopback() -> Self {
+        let (training, connector) = trained().await;
+        let control = Control::at(&training.sandbox().ready().control);
+        let folder = tempfile::tempdir().unwrap();
+        let link = link(folder.path());
+        let listening = listen(econnector_api::router(connector, Door::Loopback(link.clone())), link.clone())
+            .await
+            .unwrap();
+        link.trust_today(SOFTWARE, true).unwrap();
+        let file = folder.path().join("connection.json");
+        let connection: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        Self {
+            name: "loopback",
+            token: control.token_of(PHYSICIAN).await,
+            control,
+            headers: vec![
+                ("X-EConnector-Key".to_owned(), connection["key"].as_str().unwrap().to_owned()),
+                ("X-EConnector-Software".to_owned(), SOFTWARE.to_owned()),
+            ],
+            file,
+            way: Way::Http {
+                client: browser(None),
+                base: connection["url"].as_str().unwrap().to_owned(),
+            },
+            _alive: Box::new((training, listening, link, folder)),
+        }
+    }
+
+    /// The window's door on a plain port, without a guard: for programs that can only speak HTTP.
+    pub async fn window_on_a_port() -> Self {
+        let (training, connector) = trained().await;
+        let control = Control::at(&training.sandbox().ready().control);
+        let folder = tempfile::tempdir().unwrap();
+        let router = econnector_api::router(connector, Door::Desktop(Some(link(folder.path()))));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+        Self {
+            name: "window on a port",
+            token: control.token_of(PHYSICIAN).await,
+            control,
+            headers: Vec::new(),
+            file: PathBuf::new(),
+            way: Way::Http {
+                client: browser(None),
+                base,
+            },
+            _alive: Box::new((training, serving, folder)),
+        }
+    }
+
+    /// The hospital's door: the two programs, exactly as `cargo xtask sandbox` starts them.
+    pub async fn hospital() -> Self {
+        let programs = Programs::start().await;
+        let ready = &programs.ready;
+        let said = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("{name} in {ready}")).to_owned();
+        let control = Control::at(&said("control"));
+        Self {
+            name: "hospital",
+            token: control.token_of(PHYSICIAN).await,
+            control,
+            headers: Vec::new(),
+            file: programs.file(),
+            way: Way::Http {
+                client: browser(Some(&std::fs::read(said("ca_pem")).unwrap())),
+                base: said("api"),
+            },
+            _alive: Box::new(programs),
+        }
+    }
+
+    /// What the ready file or the connection file says.
+    pub fn said(&self, name: &str) -> String {
+        let text = std::fs::read(&self.file).unwrap_or_else(|error| panic!("{}: {error}", self.file.display()));
+        let file: Value = serde_json::from_slice(&text).unwrap();
+        file[name].as_str().unwrap_or_else(|| panic!("{name} in {file}")).to_owned()
+    }
+
+    /// Where the door is.
+    pub fn base(&self) -> &str {
+        match &self.way {
+            Way::InProcess(_) => "",
+            Way::Http { base, .. } => base,
+        }
+    }
+
+    /// Logs a person in at the desktop, as its user would: browser page, password, way back.
+    pub async fn log_in(&self, user: &str) {
+        let started = self.bare(Method::POST, "/v1/session/login", &[], in_json(&json!({}))).await;
+        let url = started.json()["login_url"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", started.json()))
+            .to_owned();
+        let ca = self.control.get("/ready").await["ca_pem"].as_str().unwrap().to_owned();
+        let password = user.rsplit('.').next().unwrap();
+        log_in_by_http(&url, user, password, Some(&std::fs::read(ca).unwrap())).await;
+        for _ in 0..100 {
+            let session = self.bare(Method::GET, "/v1/session", &[], None).await.json();
+            if session["state"] == "logged_in" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not logged in");
+    }
+
+    /// A request of somebody who has a token.
+    pub async fn call(&self, method: Method, path: &str, body: Body) -> Answer {
+        self.call_in("en", method, path, body).await
+    }
+
+    /// The same in a language.
+    pub async fn call_in(&self, language: &str, method: Method, path: &str, body: Body) -> Answer {
+        let token = format!("Bearer {}", self.token);
+        self.bare(method, path, &[("authorization", &token), ("accept-language", language)], body)
+            .await
+    }
+
+    /// A request with what the door wants and these headers, and nothing else.
+    pub async fn bare(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let door = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = door.chain(headers.iter().copied()).collect();
+        self.naked(method, path, &all, body).await
+    }
+
+    /// A request with these headers alone: what a stranger sends.
+    pub async fn naked(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let (media, content) = body.unzip();
+        let content = content.unwrap_or_default();
+        let headers = headers
+            .iter()
+            .copied()
+            .chain(media.iter().map(|media| ("content-type", media.as_str())));
+        match &self.way {
+            Way::InProcess(router) => {
+                let mut request = Request::builder().method(method).uri(format!("/econnector{path}"));
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                let response = econnector_api::answer(router.clone(), request.body(content).unwrap()).await;
+                let (parts, body) = response.into_parts();
+                Answer {
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                }
+            }
+            Way::Http { client, base } => {
+                let mut request = client.request(method, format!("{base}/econnector{path}")).body(content);
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                let response = request
+                    .send()
+                    .await
+                    .unwrap_or_else(|error| panic!("{} {path}: {error:?}", self.name));
+                Answer {
+                    status: response.status(),
+                    headers: response.headers().clone(),
+                    body: response.bytes().await.unwrap().to_vec(),
+                }
+            }
+        }
+    }
+}
+
+/// The two programs of `cargo xtask sandbox`; stopped as an operator would stop them.
+struct Programs {
+    child: Child,
+    ready: Value,
+    folder: TempDir,
+}
+
+impl Programs {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ready.json");
+        let programs = project_file("target/debug");
+        let child = Command::new(programs.join("econnector-sandbox"))
+            .arg("--server")
+            .arg(programs.join("econnector-server"))
+            .arg("--ready-file")
+            .arg(&file)
+            .stdout(std::fs::File::create(folder.path().join("out")).unwrap())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        let ready = loop {
+            if let Some(ready) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+                break ready;
+            }
+            assert!(Instant::now() < until, "not ready");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        Self { child, ready, folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
