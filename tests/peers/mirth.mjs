@@ -11,8 +11,8 @@ const run = (code) => vm.runInContext(code, engine);
 const note = run("feeNote(message)");
 const answers = [
   [201, { state: "deposited" }], [200, { state: "deposited" }], [200, { state: "unknown" }],
-  [504, { code: "mysecu-outcome-unknown" }], [504, { code: "net-unreachable" }], [503, { code: "server-busy" }], [429, null],
-  [422, { code: "values-wrong" }], [401, { code: "client-unknown" }], [502, null],
+  [504, { code: "mysecu-outcome-unknown" }], [504, { code: "net-refused" }], [503, { code: "server-busy" }], [429, null],
+  [422, { code: "values-wrong" }], [401, { code: "client-key-wrong" }], [502, null],
 ];
 console.log(JSON.stringify({
   ...note,

@@ -26,8 +26,7 @@ fn holds(what: &str, examples: &str, base: &str, headers: &[(&str, &str)], more:
         .args(["--url", base, "--phases", "examples,coverage,fuzzing", "--checks", "all"])
         .args(["--generation-deterministic", "--max-examples", examples, "--continue-on-failure"])
         .args(["--request-timeout", "60", "--suppress-health-check", "all", "--warnings", "off"]);
-    // It leaves every connection open, and doors have a limit.
-    for (name, value) in headers.iter().chain(&[("Connection", "close")]) {
+    for (name, value) in headers {
         command.args(["-H", &format!("{name}: {value}")]);
     }
     let output = command

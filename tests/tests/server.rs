@@ -569,6 +569,13 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
         let (answered, problem) = send(client, headers).await.unwrap();
         assert_eq!((answered, problem_code(&problem)), (status, code), "{problem}");
     }
+    // Whoever is refused while still sending sees why, not a closed connection.
+    let large = plain
+        .post(format!("{}/econnector/v1/verifications", server.url))
+        .header("X-EConnector-Key", "guess")
+        .header("Content-Type", "application/pdf")
+        .body(vec![b'x'; 8 * 1024 * 1024]);
+    assert_eq!(large.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     // A certificate of another authority does not even come to a request.
     assert!(send(&hospital.client(Some("stranger.pem")), &[physician]).await.is_err());
     assert!(server.metric("econnector_handshake_failures_total").await.unwrap() >= 1.0);

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
@@ -7,6 +9,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use econnector_connector::Problem;
 use econnector_forms::Lang;
+use http_body_util::BodyExt as _;
 
 use crate::refused::Refusal;
 use crate::view::{KeyFact, LinkFacts, SoftwareFact};
@@ -21,6 +24,11 @@ const PRIVATE_GIVEN: HeaderName = HeaderName::from_static("access-control-allow-
 /// A second start asks this one to show its window.
 pub(crate) const SHOW: &str = "/econnector/link/show";
 pub(crate) const STATUS: &str = "/econnector/status";
+
+/// Bytes of a refused request's body that are read all the same: the largest that any route takes.
+const PASSED_OVER: usize = 16 * 1024 * 1024;
+/// For reading them; the sender is on the same machine.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a software should wait before it asks again, in seconds.
 const AGAIN: &str = "5";
@@ -59,6 +67,7 @@ async fn guard(State(link): State<Link>, mut request: Request, next: Next) -> Re
         Err(error) => {
             let refusal = Refusal::new(link.now(), &error, request.method(), request.uri().path(), request.headers());
             link.refuse(refusal);
+            pass_over(request.into_body());
             refused(&error, lang)
         }
     };
@@ -244,6 +253,22 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
 
 fn more_than_one(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
+}
+
+/// Lets the rest of a body arrive beside the answer, and drops it. A connection that is closed on a software that is still sending is
+/// all that it sees of the answer, and why it was refused is what it should see.
+fn pass_over(mut body: Body) {
+    let arriving = async move {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > PASSED_OVER {
+                break;
+            }
+        }
+    };
+    // Whoever sends more, or more slowly, is not waited for.
+    tokio::spawn(tokio::time::timeout(PATIENCE, arriving));
 }
 
 /// A refusal as a problem, with the headers that every answer has.

@@ -59,6 +59,9 @@ impl Default for Limits {
 const LARGEST_BODY: usize = 17 * 1024 * 1024;
 const STRANGERS_BODY: usize = 2 * 1024 * 1024;
 
+/// How long the rest of a body may take whose request is refused.
+const PASSED_OVER: Duration = Duration::from_secs(5);
+
 /// Everything the guards of a request share.
 pub(crate) struct Guards {
     pub(crate) limits: Limits,
@@ -123,10 +126,16 @@ pub(crate) async fn guard(State(guards): State<Arc<Guards>>, mut request: Reques
             (name, share)
         }
         (None, Ok(None)) => ("-".to_owned(), Share::Stranger),
-        (None, Err(error)) => return guards.turn_away("client", &error, &headers),
+        (None, Err(error)) => {
+            pass_over(request.into_body());
+            return guards.turn_away("client", &error, &headers);
+        }
     };
     let mut response = match guards.callers.place(share, guards.limits.per_caller) {
-        None => guards.turn_away("caller", &Refusal::TooManyRequests, &headers),
+        None => {
+            pass_over(request.into_body());
+            guards.turn_away("caller", &Refusal::TooManyRequests, &headers)
+        }
         Some(_place) => {
             let limit = if name == "-" && !has_token { STRANGERS_BODY } else { LARGEST_BODY };
             let work = admitted(&guards, request, next, limit, &headers);
@@ -142,13 +151,19 @@ pub(crate) async fn guard(State(guards): State<Arc<Guards>>, mut request: Reques
 }
 
 async fn admitted(guards: &Guards, request: Request, next: Next, limit: usize, headers: &HeaderMap) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, mut incoming) = request.into_parts();
     // All of it, before a turn is asked for: who sends slowly keeps nobody else waiting.
-    let arriving = arrived(body, limit, &guards.bodies);
+    let arriving = arrived(&mut incoming, limit, &guards.bodies);
     let (body, _room) = match tokio::time::timeout(guards.limits.body, arriving).await {
         Ok(Ok(arrived)) => arrived,
-        Ok(Err(Unusable::TooLarge)) => return guards.turn_away("size", &Error::from(RequestError::TooLarge), headers),
-        Ok(Err(Unusable::NoRoom)) => return guards.turn_away("busy", &Refusal::Busy, headers),
+        Ok(Err(Unusable::TooLarge)) => {
+            pass_over(incoming);
+            return guards.turn_away("size", &Error::from(RequestError::TooLarge), headers);
+        }
+        Ok(Err(Unusable::NoRoom)) => {
+            pass_over(incoming);
+            return guards.turn_away("busy", &Refusal::Busy, headers);
+        }
         Ok(Err(Unusable::Cut)) => return guards.turn_away("cut", &Error::from(RequestError::Body), headers),
         Err(_) => return guards.turn_away("body", &Refusal::RequestTooSlow, headers),
     };
@@ -183,6 +198,22 @@ fn language_of(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
+/// Lets the rest of a body arrive beside the answer, and drops it. A connection that is closed on somebody who is still sending is all
+/// that he sees of the answer.
+fn pass_over(mut body: Body) {
+    let arriving = async move {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > LARGEST_BODY {
+                break;
+            }
+        }
+    };
+    // Whoever sends more, or more slowly, is not waited for.
+    tokio::spawn(tokio::time::timeout(PASSED_OVER, arriving));
+}
+
 enum Unusable {
     TooLarge,
     NoRoom,
@@ -190,7 +221,7 @@ enum Unusable {
 }
 
 /// The whole body, counted against the room that all bodies have together.
-async fn arrived(mut body: Body, limit: usize, room: &Arc<Semaphore>) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unusable> {
+async fn arrived(body: &mut Body, limit: usize, room: &Arc<Semaphore>) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unusable> {
     let mut taken: Option<OwnedSemaphorePermit> = None;
     let mut parts: Vec<Bytes> = Vec::new();
     let mut length = 0;
@@ -477,11 +508,11 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_bounded_alone_and_all_bodies_together() {
         let room = Arc::new(Semaphore::new(10));
-        let (held, _room) = arrived(Body::from("12345678"), 100, &room).await.ok().unwrap();
+        let (held, _room) = arrived(&mut Body::from("12345678"), 100, &room).await.ok().unwrap();
         assert_eq!(held, "12345678");
-        assert!(matches!(arrived(Body::from("123"), 100, &room).await, Err(Unusable::NoRoom)));
-        assert!(matches!(arrived(Body::from("12"), 1, &room).await, Err(Unusable::TooLarge)));
+        assert!(matches!(arrived(&mut Body::from("123"), 100, &room).await, Err(Unusable::NoRoom)));
+        assert!(matches!(arrived(&mut Body::from("12"), 1, &room).await, Err(Unusable::TooLarge)));
         drop(_room);
-        assert!(arrived(Body::from("123"), 100, &room).await.is_ok());
+        assert!(arrived(&mut Body::from("123"), 100, &room).await.is_ok());
     }
 }

@@ -44,6 +44,19 @@ async fn garbage_gets_nothing_and_harms_nothing() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_still_sending_sees_why() {
+    let door = door().await;
+    let large = "x".repeat(8 * 1024 * 1024);
+    let refused = door
+        .ask("POST /econnector/v1/verifications")
+        .but("X-EConnector-Key", "of an earlier start")
+        .body("application/pdf", &large)
+        .send()
+        .await;
+    refused.is(401, "link-key-wrong");
+}
+
+#[tokio::test]
 async fn no_request_hides_in_another() {
     let door = door().await;
     let address = door.address();
