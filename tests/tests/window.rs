@@ -8,6 +8,8 @@ use fantoccini::key::Key;
 use serde_json::json;
 
 /// Typed once, into this journey, and nowhere else in the project's data.
+/// Typed without a driver; nobody else is called so.
+const BLIND_NAME: &str = "Quadfliegstroem";
 const NAME: &str = "Quadflieg-Ætherström";
 const FIRST_NAME: &str = "Zébulonia";
 const MATRICULE: &str = "1893120105732";
@@ -148,6 +150,26 @@ async fn an_answer_lost_after_the_deposit_is_said_and_never_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_as_shipped_leaves_no_trace_either() {
+    // Nothing outside the window tells what it shows, and on a busy machine keys are typed before it can take them: then once more.
+    let mut typed = None;
+    for _ in 0..3 {
+        typed = typed_blindly().await;
+        if typed.is_some() {
+            break;
+        }
+    }
+    let (desk, deposited) = typed.expect("typed and deposited");
+    for text in [BLIND_NAME, MATRICULE, DIAGNOSIS] {
+        assert!(deposited.contains(text), "{text} in {deposited}");
+    }
+    let leaks = Leaks::of(&[BLIND_NAME, "Zebulonia", MATRICULE, DIAGNOSIS]);
+    assert_eq!(leaks.below(desk.home()), Vec::<PathBuf>::new());
+    let home = desk.close().await;
+    assert_eq!(leaks.below(home.path()), Vec::<PathBuf>::new());
+}
+
+/// A new program, a login, and a sick note by the X keyboard; what mySecu received of it, if anything.
+async fn typed_blindly() -> Option<(Desk, String)> {
     let desk = Desk::open().await;
     let control = Control::of(desk.home()).await;
     // Enter presses the login button, which has the focus from the start.
@@ -168,12 +190,11 @@ async fn the_program_as_shipped_leaves_no_trace_either() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // The window asks for its session twice a second, and nothing outside of it tells when it knows.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let name = "Quadfliegstroem";
+    tokio::time::sleep(Duration::from_secs(4)).await;
     desk.keyboard("key", "F2");
     // Nor when the form stands with the cursor in it: what is typed before, on a busy machine, is typed nowhere.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    for text in [MATRICULE, name, "Zebulonia"] {
+    for text in [MATRICULE, BLIND_NAME, "Zebulonia"] {
         desk.keyboard("type", text);
         desk.keyboard("key", "Tab");
     }
@@ -185,23 +206,18 @@ async fn the_program_as_shipped_leaves_no_trace_either() {
     desk.keyboard("key", "Tab");
     desk.keyboard("type", DIAGNOSIS);
     desk.keyboard("key", "Tab");
-    desk.keyboard("key", "ctrl+Return");
-    let mut deposited = String::new();
-    for _ in 0..300 {
+    for tenth in 0..200 {
         if let Some(exchange) = control.exchanges().await.first() {
-            deposited = exchange["envelope"].as_str().unwrap().to_owned();
-            break;
+            return Some((desk, exchange["envelope"].as_str().unwrap().to_owned()));
+        }
+        // The page has to be drawn before it can be sent: the first press may come too early, and does nothing.
+        if tenth % 50 == 0 {
+            desk.keyboard("key", "ctrl+Return");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(
-        deposited.contains(name) && deposited.contains(MATRICULE) && deposited.contains(DIAGNOSIS),
-        "typed and deposited: {deposited}"
-    );
-    let leaks = Leaks::of(&[name, "Zebulonia", MATRICULE, DIAGNOSIS]);
-    assert_eq!(leaks.below(desk.home()), Vec::<PathBuf>::new());
-    let home = desk.close().await;
-    assert_eq!(leaks.below(home.path()), Vec::<PathBuf>::new());
+    desk.close().await;
+    None
 }
 
 /// A picture for people: it waits for the page beside the form, which no assertion here needs.
