@@ -6,23 +6,26 @@ place=${ECONNECTOR_PLACE:-target/ready.json}
 field() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' "$place"; }
 new_id() { cat /proc/sys/kernel/random/uuid 2>/dev/null || uuidgen | tr 'A-Z' 'a-z'; }
 
-if [ -n "$(field key)" ]; then # a desktop: its own session, or a token of the practice software's own login
-  api=$(field url) ca=
-  headers="header = \"X-EConnector-Key: $(field key)\"
-header = \"X-EConnector-Software: Sample calls/1.0\""
-  [ -z "${ECONNECTOR_TOKEN:-}" ] || headers="$headers
-header = \"Authorization: Bearer $ECONNECTOR_TOKEN\""
-else # the hospital server: a token in the physician's name by token exchange (RFC 8693)
-  api=$(field api) ca=$(field ca_pem)
-  token=$(curl --silent --show-error --cacert "$ca" "$(field token_endpoint)" --config /dev/fd/3 3<<FORM | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'
+# A token in the physician's name by token exchange (RFC 8693), as a hospital gets it; a training desktop's file has its stand-in's address.
+exchanged_token() {
+  curl --silent --show-error --cacert "$(field ca_pem)" "$(field token_endpoint)" --config /dev/fd/3 3<<FORM | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'
 data = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange"
 data = "client_id=$(field client_id)"
 data = "client_secret=$(field client_secret)"
 data = "requested_subject=$(field ehealth_id)"
 data-urlencode = "audience=https://eadmin.lu/"
 FORM
-)
-  headers="header = \"Authorization: Bearer $token\""
+}
+
+if [ -n "$(field key)" ]; then # a desktop: its own session, or a token of the practice software's own login
+  api=$(field url) ca=
+  headers="header = \"X-EConnector-Key: $(field key)\"
+header = \"X-EConnector-Software: Sample calls/1.0\""
+  [ -z "${ECONNECTOR_TOKEN:-}" ] || headers="$headers
+header = \"Authorization: Bearer $ECONNECTOR_TOKEN\""
+else # the hospital server
+  api=$(field api) ca=$(field ca_pem)
+  headers="header = \"Authorization: Bearer $(exchanged_token)\""
 fi
 
 # call METHOD PATH [what else curl is to be told]: prints the answer, fails with it when it is a problem.

@@ -12,7 +12,7 @@ using System.Xml.Linq;
 static class Deposit
 {
     // The sandbox's CA has to be trusted first, as samples/README.md says; certificates are always verified.
-    static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromMinutes(2) };
+    static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromMinutes(4) };
 
     static XElement Json(byte[] text) => XElement.Load(JsonReaderWriterFactory.CreateJsonReader(text, XmlDictionaryReaderQuotas.Max));
 

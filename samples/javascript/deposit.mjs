@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Deposits an eCIT. Usage: deposit.mjs ready.json|connection.json values.json [id]  (Node 18 or newer, nothing to install)
-import { randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
@@ -11,11 +11,11 @@ const place = JSON.parse(readFileSync(placeFile, "utf8"));
 const headers = { "Content-Type": "application/json", "Accept-Language": "en" };
 const ca = place.ca_pem && readFileSync(place.ca_pem);
 
-// One POST: status, JSON, and after how many seconds to ask again (0: not).
+// One POST, or a GET without body: status, JSON, and after how many seconds to ask again (0: not).
 function send(url, body, headers) {
   return new Promise((resolve, reject) => {
     const { request } = url.startsWith("https:") ? https : http;
-    const call = request(url, { method: "POST", headers, ca, timeout: 120_000 }, (answer) => {
+    const call = request(url, { method: body ? "POST" : "GET", headers, ca, timeout: 240_000 }, (answer) => {
       const pieces = [];
       answer.on("error", reject).on("data", (piece) => pieces.push(piece)).on("end", () => {
         const json = JSON.parse(Buffer.concat(pieces).toString("utf8"));
@@ -27,6 +27,9 @@ function send(url, body, headers) {
 }
 
 if (place.key) { // a connection file: the desktop of this user; it asks the physician herself
+  // After a crash another user's program may have taken the port: only the one that wrote this file knows its key.
+  const status = await send(`${place.url}/econnector/status`, undefined, { "X-EConnector-Challenge": id });
+  if (status.json.link?.proof !== createHmac("sha256", place.key).update(id).digest("hex")) throw new Error("read the connection file anew");
   headers["X-EConnector-Key"] = place.key;
   headers["X-EConnector-Software"] = "Sample JavaScript/1.0";
   // A token of the practice software's own login: no window is needed.

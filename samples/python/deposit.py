@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Deposits an eCIT. Usage: deposit.py ready.json|connection.json values.json [id]  (Python 3.9 or newer, nothing to install)"""
-import json, os, ssl, sys, urllib.error, urllib.parse, urllib.request, uuid
+import hashlib, hmac, json, os, ssl, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 
 
 def send(url, data, headers, trust):
-    """One POST: status, JSON, and after how many seconds to ask again (0: not)."""
-    request = urllib.request.Request(url, data, headers, method="POST")
+    """One POST, or a GET without data: status, JSON, and after how many seconds to ask again (0: not)."""
+    request = urllib.request.Request(url, data, headers)
     try:
-        with urllib.request.urlopen(request, context=trust, timeout=120) as answer:
+        with urllib.request.urlopen(request, context=trust, timeout=240) as answer:
             return answer.status, json.load(answer), 0
     except urllib.error.HTTPError as problem:
         return problem.code, json.load(problem), int(problem.headers.get("Retry-After", 0))
+    except TimeoutError:
+        sys.exit("no answer in time: send the same id again")
 
 
 def token(place, trust):
@@ -26,7 +28,11 @@ def token(place, trust):
 place = json.load(open(sys.argv[1], encoding="utf-8"))
 headers = {"Content-Type": "application/json", "Accept-Language": "en"}
 if "key" in place:  # a connection file: the desktop of this user; it asks the physician herself
-    base, trust = place["url"], None
+    base, trust, challenge = place["url"], None, uuid.uuid4().hex
+    # After a crash another user's program may have taken the port: only the one that wrote this file knows its key.
+    proof = send(base + "/econnector/status", None, {"X-EConnector-Challenge": challenge}, trust)[1].get("link", {}).get("proof", "")
+    if not hmac.compare_digest(proof, hmac.new(place["key"].encode(), challenge.encode(), hashlib.sha256).hexdigest()):
+        sys.exit("this is not the program of the connection file: read the file anew")
     headers |= {"X-EConnector-Key": place["key"], "X-EConnector-Software": "Sample Python/1.0"}
     if "ECONNECTOR_TOKEN" in os.environ:  # a token of the practice software's own login: no window is needed
         headers["Authorization"] = "Bearer " + os.environ["ECONNECTOR_TOKEN"]
@@ -41,7 +47,7 @@ for _ in range(5):
     status, answer, wait = send(base + "/econnector/v1/documents", json.dumps(document).encode(), headers, trust)
     if not wait:
         break
-    __import__("time").sleep(wait)
+    time.sleep(wait)
 if status in (200, 201) and answer["state"] == "deposited":
     print("deposited" if status == 201 else "deposited before", answer["receipt"]["reference"])
 else:

@@ -29,6 +29,8 @@ mod entry {
     use std::io;
     use std::path::{Path, PathBuf};
 
+    use crate::desktop_entry;
+
     fn file() -> Option<PathBuf> {
         Some(dirs::config_dir()?.join("autostart/lu.econnector.desktop"))
     }
@@ -49,23 +51,9 @@ mod entry {
         super::remove_file(file())
     }
 
-    /// The program is quoted as the Desktop Entry Specification asks for it: four characters once more behind a backslash, and
-    /// backslashes twice, because the value is a string before it is a command line.
     pub(super) fn text(program: &Path) -> String {
-        let mut quoted = String::new();
-        for character in program.display().to_string().chars() {
-            match character {
-                '\\' => quoted.push_str(r"\\\\"),
-                '"' | '`' | '$' => {
-                    quoted.push_str(r"\\");
-                    quoted.push(character);
-                }
-                '%' => quoted.push_str("%%"),
-                other => quoted.push(other),
-            }
-        }
-        let argument = super::ARGUMENT;
-        format!("[Desktop Entry]\nType=Application\nName=eConnector\nExec=\"{quoted}\" {argument}\nTerminal=false\nStartupNotify=false\n")
+        let (program, argument) = (desktop_entry::word(program), super::ARGUMENT);
+        format!("[Desktop Entry]\nType=Application\nName=eConnector\nExec={program} {argument}\nTerminal=false\nStartupNotify=false\n")
     }
 }
 
@@ -151,8 +139,9 @@ mod entry {
     }
 }
 
+/// Writes a file of the user's, in a folder that may not exist yet.
 #[cfg(not(windows))]
-fn write(file: Option<std::path::PathBuf>, text: &str) -> io::Result<()> {
+pub(crate) fn write(file: Option<std::path::PathBuf>, text: &str) -> io::Result<()> {
     let file = file.ok_or(io::ErrorKind::NotFound)?;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
@@ -160,24 +149,11 @@ fn write(file: Option<std::path::PathBuf>, text: &str) -> io::Result<()> {
     std::fs::write(file, text)
 }
 
+/// Removes a file that may not exist.
 #[cfg(not(windows))]
-fn remove_file(file: Option<std::path::PathBuf>) -> io::Result<()> {
+pub(crate) fn remove_file(file: Option<std::path::PathBuf>) -> io::Result<()> {
     match std::fs::remove_file(file.ok_or(io::ErrorKind::NotFound)?) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-#[cfg(all(test, not(any(windows, target_os = "macos"))))]
-mod tests {
-    use std::path::Path;
-
-    #[test]
-    fn a_path_with_blanks_and_signs_stays_one_word() {
-        let text = super::entry::text(Path::new("/opt/My $oft/100%/eConnector"));
-        assert!(
-            text.contains("\nExec=\"/opt/My \\\\$oft/100%%/eConnector\" --background\n"),
-            "{text}"
-        );
     }
 }

@@ -20,11 +20,6 @@ impl Folders {
             data: dirs::data_local_dir()?.join(IDENTIFIER),
         })
     }
-
-    /// Whether this is a real desktop; without settings it is the training mode.
-    pub(crate) fn has_settings(&self) -> bool {
-        self.config.join("settings.toml").exists()
-    }
 }
 
 #[cfg(test)]

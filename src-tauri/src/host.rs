@@ -11,7 +11,8 @@ use econnector_base::{Explain, Fault, SystemClock};
 use econnector_connector::Connector;
 use econnector_forms::Environment;
 use econnector_identity::{NoKeyring, OsKeyring, TokenStore};
-use econnector_loopback::{Link, LinkError, LinkOptions, Listening, Rules};
+use econnector_loopback::doctor::Trouble;
+use econnector_loopback::{Link, LinkError, LinkOptions, Listening, Rules, TrainingTokens};
 use econnector_training::{Training, TrainingError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -19,8 +20,10 @@ use tokio::sync::watch;
 use crate::browser::SystemBrowser;
 use crate::folders::Folders;
 
+/// Where the services are, and who logs in.
+const SETTINGS: &str = "settings.toml";
 /// What the installation decided about the link, beside the settings.
-pub(crate) const RULES: &str = "loopback.toml";
+const RULES: &str = "loopback.toml";
 
 /// How long the end may take: a request that is being answered is finished, and none can hold the program.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +35,8 @@ pub(crate) enum HostError {
     File { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("settings: in the training environment every service is on this computer, but {0} names another")]
+    NotHere(&'static str),
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
     #[error("keyring: {0}")]
@@ -43,7 +48,7 @@ pub(crate) enum HostError {
 impl Explain for HostError {
     fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "settings-unreadable",
+            Self::File { .. } | Self::NotHere(_) => "settings-unreadable",
             Self::Settings(error) => error.code(),
             Self::Assembly(error) => error.code(),
             Self::Keyring(_) => "internal",
@@ -53,7 +58,7 @@ impl Explain for HostError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::File { .. } => Fault::You,
+            Self::File { .. } | Self::NotHere(_) => Fault::You,
             Self::Settings(error) => error.fault(),
             Self::Assembly(error) => error.fault(),
             Self::Keyring(_) => Fault::Us,
@@ -84,13 +89,13 @@ struct Running {
 }
 
 impl Ready {
-    /// Starts making the core.
-    pub(crate) fn start(runtime: &Handle, folders: Folders) -> Self {
+    /// Starts making the core. Where another program of this user runs, it is one without a session, a journal and a door.
+    pub(crate) fn start(runtime: &Handle, folders: Folders, elsewhere: bool) -> Self {
         let (tell, state) = watch::channel(None);
         let (end, mut ended) = watch::channel(false);
         runtime.spawn(async move {
             let made = tokio::select! {
-                made = make(&folders) => made,
+                made = make(&folders, elsewhere) => made,
                 _ = ended.wait_for(|ended| *ended) => return,
             };
             let (core, running) = match made {
@@ -124,6 +129,13 @@ impl Ready {
         Some(self.core().await?.map(|core| core.router))
     }
 
+    /// Returns when there is no core and will be none.
+    async fn failed(&self) {
+        if !matches!(self.router().await, Some(Err(_))) {
+            std::future::pending().await
+        }
+    }
+
     /// The link with practice software, when it could be opened.
     pub(crate) async fn link(&self) -> Option<Link> {
         self.core().await?.ok()?.link
@@ -151,10 +163,9 @@ impl Ready {
 }
 
 /// Settings of this user make a real desktop; without them it is the training mode, in which nothing leaves the machine.
-async fn make(folders: &Folders) -> Result<(Core, Running), HostError> {
-    let (mut settings, training) = match read(folders.config.join("settings.toml"))? {
-        Some(text) => {
-            let mut settings = Settings::from_toml(&text)?;
+async fn make(folders: &Folders, elsewhere: bool) -> Result<(Core, Running), HostError> {
+    let (mut settings, training) = match settings(folders)? {
+        Some(mut settings) => {
             settings.journal.get_or_insert(folders.data.join("journal.db"));
             (settings, None)
         }
@@ -165,8 +176,13 @@ async fn make(folders: &Folders) -> Result<(Core, Running), HostError> {
         }
     };
     settings.forms_folder.get_or_insert_with(|| folders.config.join("forms"));
+    if elsewhere {
+        // Opened twice, the journal would take what the other program is sending for something that was cut short.
+        settings.journal = None;
+        settings.aes.elsewhere = true;
+    }
     // The stand-ins end with this process, and so do their sessions: a token of theirs in the keyring would only be litter.
-    let tokens: Arc<dyn TokenStore> = if training.is_some() {
+    let tokens: Arc<dyn TokenStore> = if training.is_some() || elsewhere {
         Arc::new(NoKeyring::new())
     } else {
         Arc::new(OsKeyring::new("lu.econnector").map_err(HostError::Keyring)?)
@@ -177,7 +193,14 @@ async fn make(folders: &Folders) -> Result<(Core, Running), HostError> {
     };
     let environment = word(settings.environment);
     let connector = assemble(&settings, host).await?;
-    let (link, listening) = open_door(folders, environment, &connector).await;
+    let (link, listening) = if elsewhere {
+        (
+            Link::unusable(options(folders, environment, Rules::default()), LinkError::InUse).ok(),
+            None,
+        )
+    } else {
+        open_door(folders, environment, &connector, training.as_ref()).await
+    };
     let core = Core {
         router: econnector_api::router(connector, Door::Desktop(link.clone())),
         link,
@@ -190,14 +213,13 @@ async fn make(folders: &Folders) -> Result<(Core, Running), HostError> {
 }
 
 /// A door that does not open keeps nobody from working in the window: why is said there, and in the log.
-async fn open_door(folders: &Folders, environment: &'static str, connector: &Arc<Connector>) -> (Option<Link>, Option<Listening>) {
-    let options = |rules| LinkOptions {
-        folder: folders.data.clone(),
-        rules,
-        environment,
-        version: env!("CARGO_PKG_VERSION"),
-        clock: Arc::new(SystemClock),
-    };
+async fn open_door(
+    folders: &Folders,
+    environment: &'static str,
+    connector: &Arc<Connector>,
+    training: Option<&Training>,
+) -> (Option<Link>, Option<Listening>) {
+    let options = |rules| options(folders, environment, rules);
     let link = match rules(folders).and_then(|rules| Link::open(options(rules))) {
         Ok(link) => link,
         Err(error) => {
@@ -205,6 +227,16 @@ async fn open_door(folders: &Folders, environment: &'static str, connector: &Arc
             return (Link::unusable(options(Rules::default()), error).ok(), None);
         }
     };
+    if let Some(training) = training {
+        let ready = training.sandbox().ready();
+        link.offer_tokens(TrainingTokens {
+            token_endpoint: ready.token_endpoint.clone(),
+            ca_pem: ready.ca_pem.clone(),
+            client_id: ready.client_id.clone(),
+            client_secret: ready.client_secret.clone(),
+            ehealth_id: ready.ehealth_id.clone(),
+        });
+    }
     let router = econnector_api::router(Arc::clone(connector), Door::Loopback(link.clone()));
     match econnector_loopback::listen(router, link.clone()).await {
         Ok(listening) => (Some(link), Some(listening)),
@@ -215,8 +247,65 @@ async fn open_door(folders: &Folders, environment: &'static str, connector: &Arc
     }
 }
 
+fn options(folders: &Folders, environment: &'static str, rules: Rules) -> LinkOptions {
+    LinkOptions {
+        folder: folders.data.clone(),
+        rules,
+        environment,
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+/// Whether nobody real is concerned: the stand-ins inside this program, or settings that say so of others.
+pub(crate) fn is_for_training(folders: &Folders) -> bool {
+    settings(folders).is_ok_and(|settings| settings.is_none_or(|settings| matches!(settings.environment, Environment::Training)))
+}
+
+/// What keeps the program from starting.
+pub(crate) fn trouble_with_settings(folders: &Folders) -> Option<Trouble> {
+    let examined = settings(folders).and_then(|settings| match settings {
+        Some(settings) => Ok(econnector_assembly::examine(&settings)?),
+        None => Ok(()),
+    });
+    let error = examined.err()?;
+    Some(Trouble::SettingsBroken {
+        file: folders.config.join(SETTINGS),
+        reason: error.to_string(),
+    })
+}
+
+/// What keeps the door shut, and is decided elsewhere than in the data folder.
+pub(crate) fn trouble_with_rules(folders: &Folders) -> Option<Trouble> {
+    let file = folders.config.join(RULES);
+    match rules(folders) {
+        Ok(rules) if rules.enabled => None,
+        Ok(_) => Some(Trouble::LinkOff { file }),
+        Err(error) => Some(Trouble::RulesBroken {
+            file,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn settings(folders: &Folders) -> Result<Option<Settings>, HostError> {
+    let Some(text) = read(folders.config.join(SETTINGS))? else {
+        return Ok(None);
+    };
+    let mut settings = Settings::from_toml(&text)?;
+    settings.find_files_in(&folders.config);
+    // The window says of it that nothing leaves the computer, and lets itself be driven.
+    match settings
+        .elsewhere()
+        .filter(|_| matches!(settings.environment, Environment::Training))
+    {
+        Some(setting) => Err(HostError::NotHere(setting)),
+        None => Ok(Some(settings)),
+    }
+}
+
 /// What the installation decided. A file that cannot be read may have closed the door, so it does not open.
-pub(crate) fn rules(folders: &Folders) -> Result<Rules, LinkError> {
+fn rules(folders: &Folders) -> Result<Rules, LinkError> {
     let unusable = |reason: String| LinkError::Unusable { file: RULES, reason };
     match std::fs::read_to_string(folders.config.join(RULES)) {
         Ok(text) => toml::from_str(&text).map_err(|error| unusable(error.message().to_owned())),
@@ -243,8 +332,17 @@ fn read(file: PathBuf) -> Result<Option<String>, HostError> {
 
 /// The program where there is no screen: it serves practice software until it is told to end, and can ask nobody.
 pub(crate) fn run(folders: Folders) -> std::process::ExitCode {
-    let ready = Ready::start(tauri::async_runtime::handle().inner(), folders);
-    tauri::async_runtime::block_on(crate::ending::told());
+    let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, false);
+    let served = tauri::async_runtime::block_on(async {
+        tokio::select! {
+            () = crate::ending::told() => true,
+            () = ready.failed() => false,
+        }
+    });
     ready.end();
-    std::process::ExitCode::SUCCESS
+    if served {
+        std::process::ExitCode::SUCCESS
+    } else {
+        std::process::ExitCode::FAILURE
+    }
 }

@@ -5,11 +5,14 @@
 mod autostart;
 mod browser;
 mod command;
+#[cfg(not(any(windows, target_os = "macos")))]
+mod desktop_entry;
 mod door;
 mod downloads;
 mod ending;
 mod folders;
 mod host;
+mod links;
 mod running;
 mod tray;
 mod window;
@@ -19,13 +22,20 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use command::Command;
+use econnector_loopback::doctor::Trouble;
 use folders::Folders;
+use running::Wish;
+use window::Start;
 use words::{language, words};
 
 /// The command line was not understood.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(code) = econnector_quarantine::enter() {
+        return code;
+    }
+    econnector_base::no_crash_dumps();
     econnector_base::quiet_panics();
     let line: Vec<String> = std::env::args_os()
         .skip(1)
@@ -42,25 +52,41 @@ fn main() -> ExitCode {
         Command::Help => say(words(language()).help),
         Command::Version => say(concat!("econnector ", env!("CARGO_PKG_VERSION"))),
         Command::Autostart { on } => autostart(on),
+        Command::Links { on } => links(on),
+        Command::Refused => refuse(),
         Command::Doctor { json } => with_folders(|folders| doctor(&folders, json)),
-        Command::Window | Command::Background => with_folders(|folders| run(folders, command == Command::Background)),
+        Command::Window(wish) => with_folders(|folders| run(folders, wish, false)),
+        Command::Background => with_folders(|folders| run(folders, Wish::Window, true)),
     }
 }
 
 /// The window, or the program without one; the second start of a user leads to the first.
-fn run(folders: Folders, background: bool) -> ExitCode {
+fn run(folders: Folders, wish: Wish, background: bool) -> ExitCode {
     log_to_stderr();
     if !window::may_be_automated(&folders) {
         tracing::error!("automation of the window is for training mode only");
         return ExitCode::FAILURE;
     }
     let turn = running::take_turn(&folders.data);
-    if turn.is_none() && (background || tauri::async_runtime::block_on(running::show_other(&folders.data))) {
-        tracing::info!("already running");
-        return ExitCode::SUCCESS;
+    let elsewhere = turn.is_none();
+    if elsewhere {
+        if background || running::hand_over(&folders.data, wish) {
+            tracing::info!("already running");
+            return ExitCode::SUCCESS;
+        }
+        complain(&format!("econnector: {}", words(language()).elsewhere));
+        // From a terminal that was enough; whoever clicked on an icon reads it in a window, which begins no session of its own.
+        if std::io::stderr().is_terminal() || !has_screen() {
+            return ExitCode::FAILURE;
+        }
     }
+    let start = Start {
+        background,
+        login: wish == Wish::Login,
+        elsewhere,
+    };
     if has_screen() {
-        match window::run(folders, background) {
+        match window::run(folders, start) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "the window does not open");
@@ -75,6 +101,14 @@ fn run(folders: Folders, background: bool) -> ExitCode {
     }
 }
 
+/// In silence: whoever made a link that asks for something else learns nothing, and who clicked on it is not bothered. What it said
+/// may be anything, and is not repeated.
+fn refuse() -> ExitCode {
+    log_to_stderr();
+    tracing::warn!("a link that asks for nothing known is left alone");
+    ExitCode::SUCCESS
+}
+
 /// Without a screen the toolkit cannot even start.
 fn has_screen() -> bool {
     !cfg!(target_os = "linux")
@@ -84,23 +118,27 @@ fn has_screen() -> bool {
 }
 
 fn doctor(folders: &Folders, json: bool) -> ExitCode {
-    let report = tauri::async_runtime::block_on(econnector_loopback::doctor::examine(&folders.data, language()));
+    let troubles = [host::trouble_with_settings(folders), host::trouble_with_rules(folders)];
+    let troubles: Vec<Trouble> = troubles.into_iter().flatten().collect();
+    let report = tauri::async_runtime::block_on(econnector_loopback::doctor::examine(&folders.data, &troubles, language()));
     let text = if json {
         serde_json::to_string_pretty(&report).unwrap_or_default()
     } else {
         report.to_string()
     };
     let said = say(text.trim_end());
-    // What keeps the door shut is decided elsewhere than in the data folder.
-    let shut = match host::rules(folders) {
-        Ok(rules) if rules.enabled => None,
-        Ok(_) => Some(words(language()).link_off.to_owned()),
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(reason) = &shut {
-        complain(&format!("{}: {reason}", folders.config.join(host::RULES).display()));
+    if report.ok() { said } else { ExitCode::FAILURE }
+}
+
+fn links(on: bool) -> ExitCode {
+    let words = words(language());
+    match links::set(on) {
+        Ok(()) => say(if on { words.links_on } else { words.links_off }),
+        Err((place, error)) => {
+            complain(&format!("econnector: {}: {place} ({error})", words.links_failed));
+            ExitCode::FAILURE
+        }
     }
-    if report.ok() && shut.is_none() { said } else { ExitCode::FAILURE }
 }
 
 fn autostart(on: bool) -> ExitCode {

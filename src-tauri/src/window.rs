@@ -1,32 +1,73 @@
-use econnector_loopback::Link;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager as _, RunEvent, UserAttentionType, WebviewUrl, WebviewWindowBuilder};
 
 use crate::browser::SystemBrowser;
 use crate::folders::Folders;
-use crate::host::Ready;
-use crate::words::language;
+use crate::host::{self, Ready};
+use crate::running::{self, Wish};
 use crate::{door, downloads, ending, tray};
 
 const LABEL: &str = "main";
 
+/// How often it is looked whether the program was started once more.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How the program was started.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    /// Without a window, until there is something to ask.
+    pub(crate) background: bool,
+    /// With the login, when nobody is logged in.
+    pub(crate) login: bool,
+    /// Another program of this user runs and holds the session.
+    pub(crate) elsewhere: bool,
+}
+
+/// The page knows whether somebody is logged in, and in which language the login page is to come; it listens once it is loaded.
+const TELL_TO_LOG_IN: &str = "(() => {
+  const tell = () => window.dispatchEvent(new Event('econnector:login'));
+  if (document.readyState === 'complete') tell();
+  else window.addEventListener('load', tell);
+})()";
+
+/// How a window opens.
+#[derive(Clone, Copy)]
+struct Opening {
+    /// With the keyboard's focus; without it whoever types in another window goes on typing there.
+    focused: bool,
+    login: bool,
+}
+
 /// Opens the window and runs until it is closed; in the background opens none, and runs until it is told to end.
-pub(crate) fn run(folders: Folders, background: bool) -> Result<(), tauri::Error> {
+pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
+    let Start {
+        background,
+        login,
+        elsewhere,
+    } = start;
     let app = tauri::Builder::default()
         .register_asynchronous_uri_scheme_protocol(door::SCHEME, |context, request, responder| {
             door::respond(&context.app_handle().state::<Ready>(), request, responder);
         })
         .setup(move |app| {
-            let ready = Ready::start(tauri::async_runtime::handle().inner(), folders);
+            let data = folders.data.clone();
+            let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, elsewhere);
             app.manage(ready.clone());
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(end_when_told(handle.clone()));
-            tauri::async_runtime::spawn(attend_to_link(handle.clone(), ready));
+            tauri::async_runtime::spawn(attend_to_link(handle.clone(), ready.clone()));
+            if !elsewhere {
+                tauri::async_runtime::spawn(attend_to_starts(handle.clone(), data));
+            }
             if background {
                 in_dock(&handle, false);
-                tauri::async_runtime::spawn(tray::put(handle));
+                tauri::async_runtime::spawn(tray::put(handle.clone()));
+                tauri::async_runtime::spawn(show_what_is_wrong(handle, ready));
             } else {
-                open(&handle)?;
+                open(&handle, Opening { focused: true, login })?;
             }
             Ok(())
         })
@@ -40,6 +81,15 @@ pub(crate) fn run(folders: Folders, background: bool) -> Result<(), tauri::Error
         RunEvent::Exit => app.state::<Ready>().end(),
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => show(app),
+        #[cfg(target_os = "macos")]
+        RunEvent::Opened { urls } => {
+            for url in urls {
+                match crate::command::Command::of(&[url.as_str()]) {
+                    Ok(crate::command::Command::Window(wish)) => attend_to(app, wish),
+                    _ => tracing::warn!("a link that asks for nothing known is left alone"),
+                }
+            }
+        }
         _ => {}
     });
     Ok(())
@@ -47,20 +97,32 @@ pub(crate) fn run(folders: Folders, background: bool) -> Result<(), tauri::Error
 
 /// Somebody asked for the window: it is opened, or comes to the front.
 pub(crate) fn show(app: &AppHandle) {
+    attend_to(app, Wish::Window);
+}
+
+fn attend_to(app: &AppHandle, wish: Wish) {
+    let login = wish == Wish::Login;
     let Some(window) = app.get_webview_window(LABEL) else {
-        open_beside(app);
+        open_beside(app, Opening { focused: true, login });
         return;
     };
+    if login && let Err(error) = window.eval(TELL_TO_LOG_IN) {
+        tracing::warn!(%error, "the page was not told of the login");
+    }
     let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
     if let Err(error) = shown {
         tracing::warn!(%error, "the window does not come to the front");
     }
 }
 
-/// There is a question: a window that can be seen stays where it is, and the focus with what is being typed.
+/// There is a question: a window that can be seen stays where it is, and the focus with what is being typed, here or elsewhere.
 fn ask(app: &AppHandle) {
     let Some(window) = app.get_webview_window(LABEL) else {
-        open_beside(app);
+        let quietly = Opening {
+            focused: false,
+            login: false,
+        };
+        open_beside(app, quietly);
         return;
     };
     let seen = window.is_visible().unwrap_or(true) && !window.is_minimized().unwrap_or(false);
@@ -75,19 +137,25 @@ fn ask(app: &AppHandle) {
 }
 
 async fn attend_to_link(app: AppHandle, ready: Ready) {
-    let Some(link) = ready.link().await else { return };
-    let asking = link.clone();
-    link.on_attention(move || {
-        if has_questions(&asking) {
-            ask(&app);
-        } else {
-            show(&app);
-        }
-    });
+    if let Some(link) = ready.link().await {
+        link.on_attention(move || ask(&app));
+    }
 }
 
-fn has_questions(link: &Link) -> bool {
-    !link.view(language()).waiting.is_empty()
+async fn attend_to_starts(app: AppHandle, data: PathBuf) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(wish) = running::handed_over(&data) {
+            attend_to(&app, wish);
+        }
+    }
+}
+
+/// Without a core there is nothing to serve anybody with, and in the background nobody would see it.
+async fn show_what_is_wrong(app: AppHandle, ready: Ready) {
+    if let Some(Err(_)) = ready.router().await {
+        show(&app);
+    }
 }
 
 async fn end_when_told(app: AppHandle) {
@@ -96,11 +164,11 @@ async fn end_when_told(app: AppHandle) {
 }
 
 /// On a thread of its own: on Windows a window that is made inside of an event handler waits for itself.
-fn open_beside(app: &AppHandle) {
+fn open_beside(app: &AppHandle, opening: Opening) {
     let app = app.clone();
     tauri::async_runtime::spawn_blocking(move || {
         in_dock(&app, true);
-        match open(&app) {
+        match open(&app, opening) {
             Ok(()) | Err(tauri::Error::WebviewLabelAlreadyExists(_) | tauri::Error::WindowLabelAlreadyExists(_)) => {}
             Err(error) => tracing::error!(%error, "the window does not open"),
         }
@@ -108,14 +176,15 @@ fn open_beside(app: &AppHandle) {
 }
 
 /// Nothing typed stays behind: no profile on disk, no autofill, no developer tools, no way out of the embedded page.
-fn open(app: &AppHandle) -> Result<(), tauri::Error> {
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+fn open(app: &AppHandle, opening: Opening) -> Result<(), tauri::Error> {
+    let mut window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("eConnector")
         .inner_size(1280.0, 800.0)
         .min_inner_size(640.0, 480.0)
         .incognito(!asked_for_automation())
         .general_autofill_enabled(false)
         .devtools(false)
+        .focused(opening.focused)
         // Saving a volet is a navigation to a blob of the page's own, which becomes a download.
         .on_navigation(|url| matches!(url.scheme(), "tauri" | "blob") || (cfg!(windows) && url.host_str() == Some("tauri.localhost")))
         .on_new_window(|url, _| {
@@ -123,14 +192,17 @@ fn open(app: &AppHandle) -> Result<(), tauri::Error> {
             SystemBrowser.open(url.as_str());
             NewWindowResponse::Deny
         })
-        .on_download(|webview, event| downloads::place(&webview, event))
-        .build()?;
+        .on_download(|webview, event| downloads::place(&webview, event));
+    if opening.login {
+        window = window.initialization_script(TELL_TO_LOG_IN);
+    }
+    window.build()?;
     Ok(())
 }
 
-/// A driver could read what is typed: outside training mode the variables that let one in end the program instead.
+/// A driver could read what is typed: where patients are real, the variables that let one in end the program instead.
 pub(crate) fn may_be_automated(folders: &Folders) -> bool {
-    !asked_for_automation() || !folders.has_settings()
+    !asked_for_automation() || host::is_for_training(folders)
 }
 
 /// WebKitGTK has no private profile under automation, so a driven window is an ordinary one.

@@ -12,7 +12,10 @@ pub(crate) struct Words {
     pub(crate) autostart_on: &'static str,
     pub(crate) autostart_off: &'static str,
     pub(crate) autostart_failed: &'static str,
-    pub(crate) link_off: &'static str,
+    pub(crate) links_on: &'static str,
+    pub(crate) links_off: &'static str,
+    pub(crate) links_failed: &'static str,
+    pub(crate) elsewhere: &'static str,
 }
 
 /// The language of this user's system; French when it is none of ours.
@@ -35,6 +38,7 @@ const FR: Words = Words {
 econnector                      ouvre la fenêtre
 econnector --background         démarre sans fenêtre et sert les logiciels du cabinet
 econnector --autostart on|off   démarre ainsi à l’ouverture de session, ou ne le fait plus
+econnector --links on|off       ouvre les liens econnector:login et econnector:open, ou ne le fait plus
 econnector doctor [--json]      dit pourquoi la liaison avec un logiciel ne fonctionne pas
 econnector --version            dit la version
 econnector --help               montre cette aide",
@@ -45,7 +49,10 @@ econnector --help               montre cette aide",
     autostart_on: "eConnector démarrera sans fenêtre à l’ouverture de session.",
     autostart_off: "eConnector ne démarrera plus à l’ouverture de session.",
     autostart_failed: "Le démarrage automatique n’a pas pu être changé. Vérifiez les droits de ce fichier",
-    link_off: "la liaison avec les logiciels est désactivée sur ce poste. Pour l’activer : enabled = true, puis redémarrez eConnector",
+    links_on: "Les liens econnector: ouvriront eConnector.",
+    links_off: "Les liens econnector: n’ouvriront plus eConnector.",
+    links_failed: "Les liens n’ont pas pu être changés. Vérifiez les droits de ces fichiers",
+    elsewhere: "un eConnector est déjà ouvert sous votre compte, mais il ne répond pas. Fermez-le (ou déconnectez-vous de cet ordinateur), puis recommencez.",
 };
 
 const DE: Words = Words {
@@ -53,6 +60,7 @@ const DE: Words = Words {
 econnector                      öffnet das Fenster
 econnector --background         startet ohne Fenster und bedient die Praxissoftware
 econnector --autostart on|off   startet so bei der Anmeldung, oder nicht mehr
+econnector --links on|off       öffnet Links econnector:login und econnector:open, oder nicht mehr
 econnector doctor [--json]      sagt, warum die Verbindung zu einer Software nicht geht
 econnector --version            nennt die Version
 econnector --help               zeigt diese Hilfe",
@@ -63,7 +71,10 @@ econnector --help               zeigt diese Hilfe",
     autostart_on: "eConnector startet künftig ohne Fenster bei der Anmeldung.",
     autostart_off: "eConnector startet nicht mehr bei der Anmeldung.",
     autostart_failed: "Der automatische Start ließ sich nicht ändern. Prüfen Sie die Rechte dieser Datei",
-    link_off: "die Verbindung mit Praxissoftware ist auf diesem Rechner ausgeschaltet. Zum Einschalten: enabled = true, dann eConnector neu starten",
+    links_on: "Links mit econnector: öffnen künftig eConnector.",
+    links_off: "Links mit econnector: öffnen eConnector nicht mehr.",
+    links_failed: "Die Links ließen sich nicht ändern. Prüfen Sie die Rechte dieser Dateien",
+    elsewhere: "unter Ihrem Konto läuft bereits ein eConnector, aber er antwortet nicht. Beenden Sie ihn (oder melden Sie sich am Rechner ab) und versuchen Sie es noch einmal.",
 };
 
 const EN: Words = Words {
@@ -71,6 +82,7 @@ const EN: Words = Words {
 econnector                      opens the window
 econnector --background         starts without a window and serves practice software
 econnector --autostart on|off   starts like this when you log in, or no longer
+econnector --links on|off       opens links econnector:login and econnector:open, or no longer
 econnector doctor [--json]      says why the link with a software does not work
 econnector --version            says the version
 econnector --help               shows this help",
@@ -81,7 +93,10 @@ econnector --help               shows this help",
     autostart_on: "eConnector will start without a window when you log in.",
     autostart_off: "eConnector will no longer start when you log in.",
     autostart_failed: "The automatic start could not be changed. Check the permissions of this file",
-    link_off: "the link with practice software is switched off on this computer. To switch it on: enabled = true, then start eConnector again",
+    links_on: "Links that begin with econnector: will open eConnector.",
+    links_off: "Links that begin with econnector: will no longer open eConnector.",
+    links_failed: "The links could not be changed. Check the permissions of these files",
+    elsewhere: "an eConnector is open already under your account, but does not answer. Close it (or log out of this computer), then try again.",
 };
 
 const LB: Words = Words {
@@ -89,6 +104,7 @@ const LB: Words = Words {
 econnector                      mécht d’Fënster op
 econnector --background         start ouni Fënster a bedéngt d’Praxissoftware
 econnector --autostart on|off   start esou bei der Umeldung, oder net méi
+econnector --links on|off       mécht Linken econnector:login an econnector:open op, oder net méi
 econnector doctor [--json]      seet, firwat d’Verbindung mat enger Software net geet
 econnector --version            seet d’Versioun
 econnector --help               weist dës Hëllef",
@@ -99,7 +115,10 @@ econnector --help               weist dës Hëllef",
     autostart_on: "eConnector start elo ouni Fënster bei der Umeldung.",
     autostart_off: "eConnector start net méi bei der Umeldung.",
     autostart_failed: "Den automatesche Start konnt net geännert ginn. Kuckt d’Rechter vun dësem Fichier no",
-    link_off: "d’Verbindung mat Praxissoftware ass op dësem Rechner ausgeschalt. Fir se anzeschalten: enabled = true, dann eConnector nei starten",
+    links_on: "Linken mat econnector: maachen elo eConnector op.",
+    links_off: "Linken mat econnector: maachen eConnector net méi op.",
+    links_failed: "D’Linke konnten net geännert ginn. Kuckt d’Rechter vun dëse Fichieren no",
+    elsewhere: "ënner Ärem Kont leeft schonn en eConnector, mee en äntwert net. Maacht en zou (oder mellt Iech um Rechner of) a probéiert nach eng Kéier.",
 };
 
 #[cfg(test)]
@@ -109,7 +128,14 @@ mod tests {
     #[test]
     fn the_help_names_every_command_in_every_language() {
         for lang in Lang::ALL {
-            for command in ["--background", "--autostart on|off", "doctor [--json]", "--version", "--help"] {
+            for command in [
+                "--background",
+                "--autostart on|off",
+                "--links on|off",
+                "doctor [--json]",
+                "--version",
+                "--help",
+            ] {
                 assert!(words(lang).help.contains(command), "{command} in {}", lang.code());
             }
         }

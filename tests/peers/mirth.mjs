@@ -12,10 +12,13 @@ const note = run("feeNote(message)");
 const answers = [
   [201, { state: "deposited" }], [200, { state: "deposited" }], [200, { state: "unknown" }],
   [504, { code: "mysecu-outcome-unknown" }], [504, { code: "net-refused" }], [503, { code: "server-busy" }], [429, null],
-  [422, { code: "values-wrong" }], [401, { code: "client-key-wrong" }], [502, null],
+  [408, { code: "request-too-slow" }], [422, { code: "values-wrong" }], [401, { code: "client-key-wrong" }],
+  [502, { code: "mysecu-answer-unusable" }], [500, null], [200, null],
+  // The answer was lost: of a document that is still under way, and by something in between.
+  [504, { code: "answer-too-slow" }], [502, null], [504, null],
 ];
 console.log(JSON.stringify({
   ...note,
   body: run("multipart(feeNote(message), 'econnector-5f2b7c1e9a')"),
-  verdicts: answers.map(([status, answer]) => run(`verdict(${status}, ${JSON.stringify(answer)})`)),
+  verdicts: [false, true].map((several) => answers.map(([status, answer]) => run(`verdict(${status}, ${JSON.stringify(answer)}, ${several})`))),
 }));

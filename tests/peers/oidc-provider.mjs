@@ -1,32 +1,40 @@
 // AeS as somebody else would write it: panva's certified oidc-provider in the shape of Keycloak's realm `default`.
 //
-//   PKI=<folder with server.key, server.crt> [PORT=0] [AT_TTL=300] [RT_TTL=1800] [FORGED=id_token|access_token] node oidc-provider.mjs
+//   PKI=<folder with server.key, server.crt> [PORT=0] [AT_TTL=300] [RT_TTL=1800] [AT_FORMAT=opaque] [FORGED=id_token|access_token]
+//   [ISS=silent|missing|other] node oidc-provider.mjs
 //
-// Prints `ready <issuer>` once it answers. Ends when its standard input is closed, so that it never outlives the test that started it.
-// FORGED signs that kind of token with a key that is not in the key set.
+// Prints `ready <issuer>` once it answers, then a line for every request that counts: `token <grant type> <status> <error>`, `certs`.
+// Ends when its standard input is closed, so that it never outlives the test that started it. Lines written there are orders, each
+// answered by `done <order>` after everything said before: `pause` does nothing, `lose` cuts the line after the next token request was
+// processed, `rotate` signs with a new key that is published beside the old one, `retire` takes the old one off the list.
+//
+// FORGED signs that kind of token with a key that is not in the key set. ISS: the way back does not name the issuer, as discovery says
+// (silent) or against what it says (missing), or names another one (other).
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import https from 'node:https';
+import readline from 'node:readline';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { Provider, errors } from 'oidc-provider';
 
-const { PKI, PORT = '0', AT_TTL = '300', RT_TTL = '1800', FORGED = '' } = process.env;
+const { PKI, PORT = '0', AT_TTL = '300', RT_TTL = '1800', AT_FORMAT = 'jwt', FORGED = '', ISS = '' } = process.env;
 const PREFIX = '/auth/realms/default';
 const AUDIENCE = 'https://eadmin.lu/';
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const SCOPE = 'openid profile email';
 
-// The same fictitious people as in the sandbox.
+// The same fictitious people as in the sandbox, and a secretary of one physician alone.
+const weber = { eHealthId: '1900000001', name: 'Dr Anne Weber', providerCodes: ['90000101'] };
+const muller = { eHealthId: '1900000002', name: 'Dr Luc Muller', providerCodes: ['90000102'] };
 const people = new Map(
   Object.entries({
-    'dr.weber': { name: 'Dr Anne Weber', eHealthId: '1900000001', providerCodes: ['90000101'] },
-    'dr.muller': { name: 'Dr Luc Muller', eHealthId: '1900000002', providerCodes: ['90000102'] },
-    'sec.klein': {
-      name: 'Claire Klein',
-      actsFor: [{ eHealthId: '1900000001', name: 'Dr Anne Weber', providerCodes: ['90000101'] }],
-    },
+    'dr.weber': weber,
+    'dr.muller': muller,
+    'dr.schmit': { eHealthId: '1900000004', name: 'Dr Josée Schmit', providerCodes: ['90000104'], actsFor: [weber] },
+    'sec.klein': { name: 'Claire Klein', actsFor: [weber, muller] },
+    'sec.thill': { name: 'Marc Thill', actsFor: [weber] },
   }),
 );
 const login = (id) => (people.has(id) ? id : [...people].find(([, person]) => person.eHealthId === id)?.[0]);
@@ -48,8 +56,8 @@ const resourceServer = () => ({
   scope: SCOPE,
   audience: AUDIENCE,
   accessTokenTTL: Number(AT_TTL),
-  accessTokenFormat: 'jwt',
-  jwt: { sign: { alg: 'RS256' } },
+  accessTokenFormat: AT_FORMAT,
+  ...(AT_FORMAT === 'jwt' ? { jwt: { sign: { alg: 'RS256' } } } : {}),
 });
 
 const provider = new Provider(issuer, {
@@ -171,21 +179,62 @@ provider.registerGrantType(
   ['audience'],
 );
 
+const claimsIn = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+const sign = (claims, key, kid) => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, typ: 'JWT' }).sign(key);
+const leftHalf = (token) => crypto.createHash('sha256').update(token).digest().subarray(0, 16).toString('base64url');
+
 // The same claims under a key nobody published.
-async function forge(token) {
-  const [, payload] = token.split('.');
-  return new SignJWT(JSON.parse(Buffer.from(payload, 'base64url').toString()))
-    .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
-    .sign(foreignKey);
-}
 if (FORGED) {
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.oidc?.route === 'token' && ctx.body?.[FORGED]) {
-      ctx.body = { ...ctx.body, [FORGED]: await forge(ctx.body[FORGED]) };
+      ctx.body = { ...ctx.body, [FORGED]: await sign(claimsIn(ctx.body[FORGED]), foreignKey, 'k1') };
     }
   });
 }
+
+// Rotation: the library's keys are fixed at its start, so what it signed is signed once more, and its list is completed.
+const later = { privateKey: null, published: [] };
+let retired = false;
+provider.use(async (ctx, next) => {
+  await next();
+  if (later.privateKey && ctx.oidc?.route === 'token' && ctx.body?.access_token) {
+    const access = await sign(claimsIn(ctx.body.access_token), later.privateKey, 'k2');
+    const id = ctx.body.id_token && claimsIn(ctx.body.id_token);
+    if (id?.at_hash) id.at_hash = leftHalf(access);
+    ctx.body = { ...ctx.body, access_token: access, ...(id ? { id_token: await sign(id, later.privateKey, 'k2') } : {}) };
+  }
+  if (ctx.oidc?.route === 'jwks') {
+    console.log('certs');
+    ctx.body = { keys: [...(retired ? [] : ctx.body.keys), ...later.published] };
+  }
+});
+
+if (ISS) {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ISS === 'silent' && ctx.oidc?.route === 'discovery') delete ctx.body.authorization_response_iss_parameter_supported;
+    const back = ctx.response.get('location') ?? '';
+    if (back.startsWith('http://127.0.0.1:')) {
+      const url = new URL(back);
+      if (ISS === 'other') url.searchParams.set('iss', 'https://localhost:1/auth/realms/default');
+      else url.searchParams.delete('iss');
+      ctx.set('location', url.href);
+    }
+  });
+}
+
+let lost = 0;
+provider.use(async (ctx, next) => {
+  await next();
+  if (ctx.oidc?.route !== 'token') return;
+  console.log(`token ${ctx.oidc.params?.grant_type ?? '-'} ${ctx.status} ${ctx.body?.error ?? '-'}`);
+  if (lost > 0) {
+    lost -= 1;
+    ctx.respond = false;
+    ctx.req.socket.destroy();
+  }
+});
 
 const handle = provider.callback();
 server.on('request', (request, response) => {
@@ -200,6 +249,22 @@ server.on('request', (request, response) => {
   handle(request, response);
 });
 
-process.stdin.resume();
-process.stdin.on('end', () => process.exit(0));
+const orders = {
+  pause: () => undefined,
+  lose: () => (lost += 1),
+  async rotate() {
+    const made = await generateKeyPair('RS256', { extractable: true });
+    const { n, e, kty } = await exportJWK(made.publicKey);
+    later.published = [{ n, e, kty, alg: 'RS256', use: 'sig', kid: 'k2' }];
+    later.privateKey = made.privateKey;
+  },
+  retire: () => (retired = true),
+};
+readline
+  .createInterface({ input: process.stdin })
+  .on('line', async (order) => {
+    await orders[order]();
+    console.log(`done ${order}`);
+  })
+  .on('close', () => process.exit(0));
 console.log(`ready ${issuer}`);

@@ -21,7 +21,10 @@ const SUBJECTS = [["pid", "simulation_id"], ["signatures", "signature_id"], ["pa
 const USUAL = { kind: "ecit", name: "caisse" };
 const VARIABLES = {
   baseUrl: "https://localhost:8443",
+  // One way in: a token; or what a token is had with, as a hospital does; or a key with its software or physician.
   token: "",
+  token_endpoint: "", client_id: "", client_secret: "", physician: "",
+  key: "", software: "Postman/1.0",
   ...Object.fromEntries(SUBJECTS.map(([, name]) => [name, ""])),
 };
 
@@ -38,7 +41,7 @@ converter.convert({ type: "json", data: description }, {
   process.stdout.write(JSON.stringify({
     info: {
       name: description.info.title,
-      description: `${description.info.description}\n\nMade of docs/openapi.json by \`cargo xtask generate\`. Set baseUrl and token; ids are made at the first request.`,
+      description: `${description.info.description}\n\nMade of docs/openapi.json by \`cargo xtask generate\`. Set baseUrl and one of: token; token_endpoint, client_id, client_secret and physician (her eHealthID), with which a token is got; key and software (loopback door); key and physician (hospital door). Ids are made at the first request.`,
       schema: "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
       version: description.info.version,
     },
@@ -48,6 +51,19 @@ converter.convert({ type: "json", data: description }, {
       `${JSON.stringify(SUBJECTS.map(([, name]) => name))}`
         + ".filter((name) => !pm.variables.get(name))"
         + ".forEach((name) => pm.collectionVariables.set(name, pm.variables.replaceIn(\"{{$randomUUID}}\")));",
+      "const said = (name) => pm.variables.get(name);",
+      "const header = (key, value) => value && pm.request.headers.upsert({ key, value });",
+      "header(\"X-EConnector-Key\", said(\"key\"));",
+      "if (said(\"key\")) header(\"X-EConnector-Software\", said(\"software\"));",
+      "if (said(\"key\") && !said(\"token\")) header(\"X-EConnector-Physician\", said(\"physician\"));",
+      "// RFC 8693, as AeS takes it.",
+      "if (!said(\"key\") && !said(\"token\") && said(\"token_endpoint\")) pm.sendRequest({",
+      "  url: said(\"token_endpoint\"), method: \"POST\",",
+      "  body: { mode: \"urlencoded\", urlencoded: Object.entries({",
+      "    grant_type: \"urn:ietf:params:oauth:grant-type:token-exchange\", client_id: said(\"client_id\"), client_secret: said(\"client_secret\"),",
+      "    requested_subject: said(\"physician\"), audience: \"https://eadmin.lu/\",",
+      "  }).map(([key, value]) => ({ key, value })) },",
+      "}, (error, answer) => pm.collectionVariables.set(\"token\", error ? \"\" : answer.json().access_token));",
     ])],
     variable: Object.entries(VARIABLES).map(([key, value]) => ({ key, value, type: "string" })),
     item: item.filter((tag) => tag.item.length > 0).map(folder),
@@ -77,7 +93,7 @@ function call({ name, request, response }) {
     delete variable.id;
     variable.value = variable.key === "id" ? `{{${subject}}}` : USUAL[variable.key] ?? variable.value;
   }
-  // What authenticates is the collection's; doors that need more headers are in docs/integration.md.
+  // What authenticates is the collection's.
   rest.header = (rest.header ?? []).filter(({ key }) => !/^(authorization|x-econnector-.*)$/i.test(key));
   // An optional parameter is there to be switched on.
   for (const parameter of rest.url.query ?? []) Object.assign(parameter, { disabled: true, value: "" });

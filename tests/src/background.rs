@@ -30,6 +30,34 @@ impl Background {
         Self::start_in(around).await
     }
 
+    /// Starts it with settings of its own (`settings.toml`), in an environment of its own, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(settings: &str, rules: &str, environment: &[(&str, &str)]) -> Self {
+        let mut around = Surroundings::new(1280, 900).await;
+        around.set_settings(settings);
+        around.set_rules(rules);
+        for (name, value) in environment {
+            around.set(name, value);
+        }
+        Self::start_in(around).await
+    }
+
+    /// Starts it with settings that it cannot use: it never listens.
+    ///
+    /// # Panics
+    /// When the program is missing.
+    pub async fn start_broken(settings: &str, screen: bool) -> Self {
+        let mut around = Surroundings::new(1280, 900).await;
+        around.set_settings(settings);
+        if !screen {
+            around.set("DISPLAY", "");
+        }
+        let program = start(&around);
+        Self { program, around }
+    }
+
     /// Starts it on a computer without a screen.
     ///
     /// # Panics
@@ -98,6 +126,28 @@ impl Background {
     #[must_use]
     pub fn beside(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         self.around.beside(arguments, environment)
+    }
+
+    /// Starts it once more beside this one and does not wait for it; what it says goes into `state/beside.log`.
+    ///
+    /// # Panics
+    /// When the program is missing.
+    #[must_use]
+    pub fn start_beside(&self, arguments: &[&str]) -> Child {
+        let log = fs::File::create(self.home().join("state/beside.log")).unwrap();
+        let mut command = self.around.command(program().to_str().unwrap(), arguments);
+        command.stderr(log).spawn().unwrap()
+    }
+
+    /// What it opened in the browser last.
+    pub async fn opened(&self) -> String {
+        self.around.opened().await
+    }
+
+    /// What it said, as far as it did.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home().join("state/program.log")).unwrap_or_default()
     }
 
     /// Whether one of its windows can be seen.

@@ -98,6 +98,15 @@ impl Control {
         assert!(answer.status().is_success(), "{fault}: {}", answer.text().await.unwrap());
     }
 
+    /// Ends every session at AeS, as a night does; access tokens that were given out live on.
+    ///
+    /// # Panics
+    /// When the control door does not answer.
+    pub async fn end_sessions(&self) {
+        let answer = browser(None).delete(format!("{}/aes/sessions", self.0)).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
     /// Switches every fault off.
     ///
     /// # Panics

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use tokio::sync::MutexGuard;
 
+use crate::control::patiently;
 use crate::process::stop;
 
 /// The program's name for its folders.
@@ -73,6 +74,18 @@ impl Surroundings {
     pub(crate) fn set_rules(&self, rules: &str) {
         std::fs::create_dir_all(self.config()).unwrap();
         std::fs::write(self.config().join("loopback.toml"), rules).unwrap();
+    }
+
+    /// Where the services are, in place of the stand-ins inside the program (`settings.toml`).
+    pub(crate) fn set_settings(&self, settings: &str) {
+        std::fs::create_dir_all(self.config()).unwrap();
+        std::fs::write(self.config().join("settings.toml"), settings).unwrap();
+    }
+
+    /// What the program opened in the browser last, once it has.
+    pub(crate) async fn opened(&self) -> String {
+        let note = self.home().join("state/opened");
+        patiently(|| std::fs::read_to_string(&note).ok().filter(|url| !url.is_empty())).await
     }
 
     /// Starts a program here; what it says goes into files below the home.

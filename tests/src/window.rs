@@ -33,6 +33,7 @@ pub struct Window {
 /// A window that is not open yet.
 pub struct Opening {
     around: Surroundings,
+    arguments: Vec<String>,
     width: u32,
     height: u32,
 }
@@ -41,7 +42,12 @@ impl Opening {
     /// Of this many CSS pixels, in a home that did not exist before.
     pub async fn new(width: u32, height: u32) -> Self {
         let around = Surroundings::new(width + 100, height + 100).await;
-        Self { around, width, height }
+        Self {
+            around,
+            arguments: Vec::new(),
+            width,
+            height,
+        }
     }
 
     /// The program finds this printer and no other.
@@ -69,9 +75,12 @@ impl Opening {
     /// When it cannot be written.
     #[must_use]
     pub fn with_profile(self, profile: &Value) -> Self {
-        let folder = self.around.data().join("training/profiles");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("1900000001.json"), profile.to_string()).unwrap();
+        // Beside the journal, which the stand-ins inside the program have for themselves.
+        for folder in ["training/profiles", "profiles"] {
+            let folder = self.around.data().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("1900000001.json"), profile.to_string()).unwrap();
+        }
         self
     }
 
@@ -79,6 +88,20 @@ impl Opening {
     #[must_use]
     pub fn with_rules(self, rules: &str) -> Self {
         self.around.set_rules(rules);
+        self
+    }
+
+    /// Where the services are, in place of the stand-ins inside the program (`settings.toml`).
+    #[must_use]
+    pub fn with_settings(self, settings: &str) -> Self {
+        self.around.set_settings(settings);
+        self
+    }
+
+    /// The program is started with these words.
+    #[must_use]
+    pub fn started_with(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -98,7 +121,7 @@ impl Opening {
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .spawn()
             .unwrap_or_else(|error| panic!("dbus-run-session: {error}: `cargo xtask test` installs it"));
-        let client = connect(port, &program()).await;
+        let client = connect(port, &program(), &self.arguments).await;
         client.set_window_rect(0, 0, self.width, self.height).await.unwrap();
         Window {
             client,
@@ -155,19 +178,52 @@ impl Window {
         said
     }
 
-    /// The login button by keyboard; the system browser's part by HTTP.
+    /// The login button by keyboard; the system browser's part by HTTP. Dr Weber.
     ///
     /// # Panics
     /// When it fails.
     pub async fn log_in(&self) {
+        self.log_in_as("dr.weber", "weber").await;
+        self.wait("#nav-new-ecit").await;
+    }
+
+    /// As [`Window::log_in`], for somebody else; wherever the window leads then.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn log_in_as(&self, user: &str, password: &str) {
         self.wait("#login").await;
         self.tab_to("login").await;
         self.press(Key::Enter).await;
+        self.browser_logs_in(user, password).await;
+    }
+
+    /// The system browser's part of a login that the window has begun.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn browser_logs_in(&self, user: &str, password: &str) {
         self.wait("#login-url").await;
         let url = self.script("document.getElementById('login-url').textContent.trim()").await;
-        log_in_by_http(url.as_str().unwrap(), "dr.weber", "weber", None).await;
+        log_in_by_http(url.as_str().unwrap(), user, password, None).await;
         self.wait_until("document.getElementById('login-url') === null").await;
-        self.wait("#nav-new-ecit").await;
+    }
+
+    /// What the program opened in the browser last.
+    pub async fn opened(&self) -> String {
+        self.around.opened().await
+    }
+
+    /// A program of the desktop, in the same home and to its end.
+    ///
+    /// # Panics
+    /// When it is missing.
+    #[must_use]
+    pub fn desktop_runs(&self, program: &str, arguments: &[&str]) -> Output {
+        self.around
+            .command(program, arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("{program}: {error}: `cargo xtask test` installs it"))
     }
 
     /// Opens an empty form by its key, and waits until it can be typed into.
@@ -458,10 +514,10 @@ impl Drop for Window {
     }
 }
 
-async fn connect(port: u16, program: &Path) -> Client {
+async fn connect(port: u16, program: &Path, arguments: &[String]) -> Client {
     let capabilities: Map<String, Value> = [(
         "webkitgtk:browserOptions".to_owned(),
-        json!({ "binary": program.to_str().unwrap(), "args": [] }),
+        json!({ "binary": program.to_str().unwrap(), "args": arguments }),
     )]
     .into_iter()
     .collect();

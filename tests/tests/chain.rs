@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use econnector_api::Door;
+use econnector_identity::Logins;
 use econnector_tests::{Stage, Trust, cut_out, data_matrix, judge, judge_signed_pdf, judge_tampered, page_text, python, unpack};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -155,7 +156,7 @@ async fn zeep_s_requests_are_accepted_and_its_reading_of_the_answers_agrees() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hospital_deposits_with_an_exchanged_token_and_without_one_is_refused() {
-    let stage = Stage::with(Door::Hospital, |settings| settings.aes.own_login = false).await;
+    let stage = Stage::with(Door::Hospital, |settings| settings.aes.logins = Logins::Delegated).await;
     let usable = stage.call(Method::GET, "/status", &[], None).await;
     assert_eq!(usable.status, StatusCode::OK, "{}", usable.json());
     assert_eq!(

@@ -221,6 +221,56 @@ fn kubernetes_schema_takes_the_manifests_and_a_wrong_one_not() {
     );
 }
 
+#[test]
+fn the_book_says_what_the_compose_file_asks_for() {
+    let read = |file: &str| std::fs::read_to_string(project_file(file)).unwrap();
+    let compose = read("installer/container/compose.yaml");
+    let (book, example) = (read("docs/hospital.md"), read("installer/container/env.example"));
+    let asked: Vec<&str> = compose
+        .split("${")
+        .skip(1)
+        .map(|rest| rest.split(['}', ':']).next().unwrap())
+        .collect();
+    assert!(asked.len() >= 4, "{asked:?}");
+    for name in &asked {
+        assert!(book.contains(&format!("| `{name}` |")), "{name} in docs/hospital.md");
+        assert!(
+            example.lines().any(|line| line.starts_with(&format!("{name}="))),
+            "{name} in env.example"
+        );
+    }
+    let given = example.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+    for name in given.filter(|name| !name.starts_with('#')) {
+        assert!(asked.contains(&name), "compose.yaml does not ask for {name}");
+    }
+    // Every file that it mounts, and where the steps put it.
+    for secret in compose
+        .split("file: ./")
+        .skip(1)
+        .map(|rest| rest.split_whitespace().next().unwrap())
+    {
+        assert!(
+            book.contains(&format!("> {secret}\n")) || book.contains(&format!("> {secret} ")),
+            "{secret}"
+        );
+    }
+    for file in compose
+        .split("/run/files/")
+        .skip(1)
+        .map(|rest| rest.split_whitespace().next().unwrap())
+    {
+        assert!(book.contains(file), "{file}");
+    }
+    // Both give what is under way the time that it has by default, and the book says so.
+    let deployment = read("installer/kubernetes/base/deployment.yaml");
+    assert!(compose.contains("stop_grace_period: 105s") && deployment.contains("terminationGracePeriodSeconds: 105"));
+    assert!(book.contains("terminationGracePeriodSeconds: 105"));
+    for line in ["| `ECONNECTOR_DRAIN_DELAY_SECONDS` |", "| `ECONNECTOR_DRAIN_SECONDS` |"] {
+        let line = book.lines().find(|told| told.starts_with(line)).unwrap();
+        assert!(line.ends_with("| 5 |") || line.ends_with("| 90 |"), "{line}");
+    }
+}
+
 fn files_below(root: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -37,6 +37,8 @@ at_every_door!(
     pages_made_elsewhere_are_signed_and_verified,
     fee_notes_made_elsewhere_are_deposited,
     a_payment_is_simulated_and_ordered,
+    a_token_says_beside_it_for_whom,
+    what_was_signed_and_not_sent_is_not_signed_again,
     strangers_stay_outside,
 );
 
@@ -364,6 +366,43 @@ async fn a_payment_is_simulated_and_ordered(place: &Place) {
     assert_eq!(contested.json()["state"], "contested");
 }
 
+async fn a_token_says_beside_it_for_whom(place: &Place) {
+    let token = format!("Bearer {}", place.token);
+    for (physician, status, code) in [
+        (PHYSICIAN, 200, None),
+        ("1900000002", 403, Some("physician-not-represented")),
+        ("weber", 400, Some("physician-header")),
+    ] {
+        let headers = [("authorization", token.as_str()), ("x-econnector-physician", physician)];
+        let journal = place.bare(Method::GET, "/v1/journal", &headers, None).await;
+        assert_eq!(journal.status, status, "{}: {physician}: {}", place.name, journal.json());
+        if let Some(code) = code {
+            is_problem(&journal, status, code);
+        }
+    }
+}
+
+async fn what_was_signed_and_not_sent_is_not_signed_again(place: &Place) {
+    // A door may have asked whether the KMS is there.
+    let before = place.control.recorded("/kms/calls").await.len();
+    let id = Uuid::new_v4();
+    let send = async || {
+        let note = json!({ "id": id, "kind": "ecit", "values": sick_note(json!({})) });
+        place.call(Method::POST, "/v1/documents", in_json(&note)).await
+    };
+    place
+        .control
+        .fault(json!({ "service": "mysecu", "kind": "expired", "path": "trust", "count": 1 }))
+        .await;
+    is_problem(&send().await, 401, "mysecu-token-refused");
+    let signed = place.control.recorded("/kms/calls").await.len();
+    assert_eq!(signed, before + 3, "certificate, signature, timestamp");
+    let deposited = send().await;
+    assert_eq!(deposited.status, StatusCode::CREATED, "{}: {}", place.name, deposited.json());
+    assert_eq!(place.control.recorded("/kms/calls").await.len(), signed, "not once more");
+    assert_eq!(deposited.json()["state"], "deposited");
+}
+
 /// Without a token nothing of a physician's is told or done; what is open tells nothing of anybody.
 async fn strangers_stay_outside(place: &Place) {
     let note = in_json(&json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": sick_note(json!({})) }));
@@ -430,6 +469,83 @@ async fn strangers_stay_outside(place: &Place) {
         );
     }
     assert!(place.control.exchanges().await.is_empty());
+}
+
+/// A secretary chooses, and works in the name of whom she chose; what is the physician's own stays hers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secretary_chooses_and_both_stand_in_the_journal() {
+    let place = Place::window().await;
+    place.log_in("sec.klein").await;
+    let send = async |method: Method, path: &str, body: Value| place.bare(method, path, &[("accept-language", "en")], in_json(&body)).await;
+    let session = place.bare(Method::GET, "/v1/session", &[], None).await.json();
+    assert!(session.get("physician").is_none() && session["mandate"] == false, "{session}");
+    let choices: Vec<_> = list(&session["acts_for"]).iter().map(|one| one["ehealth_id"].clone()).collect();
+    assert_eq!(choices, [json!(PHYSICIAN), json!("1900000002")]);
+
+    let muller = json!({ "provider_code": "90000102", "physician_ehealth_id": "1900000002", "physician_name": "Dr Luc Muller" });
+    let note = |id: Uuid| json!({ "id": id, "kind": "ecit", "values": sick_note(muller.clone()) });
+    let id = Uuid::new_v4();
+    is_problem(&send(Method::POST, "/v1/documents", note(id)).await, 409, "physician-not-chosen");
+    let refused = send(Method::PUT, "/v1/session/physician", json!({ "ehealth_id": "1900000003" })).await;
+    is_problem(&refused, 403, "physician-not-represented");
+    let chosen = send(Method::PUT, "/v1/session/physician", json!({ "ehealth_id": "1900000002" })).await;
+    assert_eq!(
+        (&chosen.json()["mandate"], chosen.status),
+        (&json!(true), StatusCode::OK),
+        "{}",
+        chosen.json()
+    );
+
+    let deposited = send(Method::POST, "/v1/documents", note(id)).await;
+    assert_eq!(deposited.status, StatusCode::CREATED, "{}", deposited.json());
+    let folder = tempfile::tempdir().unwrap();
+    let pdf = folder.path().join("caisse.pdf");
+    std::fs::write(&pdf, decoded(&deposited.json()["volets"][0]["content"])).unwrap();
+    judge_signed_pdf(&Trust::of(&place.control.get("/ready").await), &pdf);
+    let journal = place.bare(Method::GET, "/v1/journal", &[], None).await.json();
+    let line = &journal["entries"][0];
+    assert!(
+        line["actor"].as_str().unwrap().contains("Klein") && line["physician"].as_str().unwrap().contains("Muller"),
+        "{line}"
+    );
+
+    let webers = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": sick_note(json!({})) });
+    is_problem(&send(Method::POST, "/v1/documents", webers).await, 403, "physician-mismatch");
+    let page = STANDARD.encode(std::fs::read(project_file("samples/data/page.pdf")).unwrap());
+    let page = send(Method::POST, "/v1/signatures", json!({ "id": Uuid::new_v4(), "content": page })).await;
+    assert!(
+        is_problem(&page, 403, "physician-only")["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Muller")
+    );
+    assert_eq!(place.control.exchanges().await.len(), 1);
+}
+
+/// A token that an authority refuses is renewed once, and the call repeated once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_outlives_a_token_that_was_refused() {
+    let place = Place::window().await;
+    place.log_in("dr.weber").await;
+    let send = async || {
+        let note = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": sick_note(json!({})) });
+        place.bare(Method::POST, "/v1/documents", &[], in_json(&note)).await
+    };
+    let faults = [
+        json!({ "service": "kms", "kind": "status", "status": 401, "path": "sign-data", "count": 1 }),
+        json!({ "service": "mysecu", "kind": "expired", "path": "trust", "count": 1 }),
+    ];
+    for fault in faults {
+        place.control.fault(fault).await;
+    }
+    let deposited = send().await;
+    assert_eq!(deposited.status, StatusCode::CREATED, "{}", deposited.json());
+    place
+        .control
+        .fault(json!({ "service": "kms", "kind": "status", "status": 401, "path": "sign-data" }))
+        .await;
+    is_problem(&send().await, 401, "kms-refused-token");
+    assert_eq!(place.control.exchanges().await.len(), 1);
 }
 
 /// The problem that an answer is; everything that was promised is in it.

@@ -2,6 +2,7 @@
 //! again under its id, or its outcome is open and it is never sent again.
 
 use econnector_api::Door;
+use econnector_identity::Logins;
 use econnector_tests::{Stage, today_plus};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -181,7 +182,7 @@ async fn a_service_whose_ca_is_not_trusted_is_refused_and_never_asked() {
     let other_ca = stranger.training().sandbox().ready().ca_pem.clone();
     let stage = Stage::with(Door::Hospital, |settings| {
         settings.anchors = Some(other_ca);
-        settings.aes.own_login = false;
+        settings.aes.logins = Logins::Delegated;
     })
     .await;
     let usable = stage.call(http::Method::GET, "/status", &[], None).await;

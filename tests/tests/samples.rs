@@ -114,6 +114,11 @@ async fn sample_calls_do_what_their_first_line_says() {
             serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{name}: {error}: {}", String::from_utf8_lossy(&answer)))
         };
         let (first, second, third) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+        // A connection file names AeS in training mode alone.
+        if place.name != "loopback" {
+            let token = String::from_utf8(output("00-token.sh", &[place.file.to_str().unwrap()])).unwrap();
+            assert_eq!(token.trim().split('.').count(), 3, "a JWT");
+        }
         assert_eq!(call("01-status.sh", &[])["usable"], true);
         assert_eq!(call("02-forms.sh", &[])["forms"][0]["kind"], "ecit");
         assert_eq!(call("02-forms.sh", &["mh"])["kind"], "mh");
@@ -136,7 +141,7 @@ async fn sample_calls_do_what_their_first_line_says() {
         assert_eq!((&refused["state"], &refused["turns_into"]), (&json!("simulated"), &json!("mh")));
         assert!(call("13-journal.sh", &[])["entries"].as_array().unwrap().len() >= 5);
         let scripts = std::fs::read_dir(project_file("samples/calls")).unwrap().count();
-        assert_eq!(scripts, 14, "a call that is not run here");
+        assert_eq!(scripts, 15, "a call that is not run here");
     }
 }
 
@@ -151,10 +156,13 @@ async fn an_integration_engine_deposits_a_fee_note_from_hl7() {
     let script = project_file("tests/peers/mirth.mjs");
     let sent: Value = serde_json::from_str(&judge("node", &[script.to_str().unwrap(), message.to_str().unwrap()])).unwrap();
     assert_eq!((&sent["id"], &sent["physician"]), (&json!(id), &json!(PHYSICIAN)));
-    let verdicts = [
-        "SENT", "SENT", "ERROR", "ERROR", "QUEUED", "QUEUED", "QUEUED", "ERROR", "ERROR", "ERROR",
+    let known = [
+        "SENT", "SENT", "ERROR", "ERROR", "QUEUED", "QUEUED", "QUEUED", "QUEUED", "ERROR", "ERROR", "ERROR", "ERROR", "ERROR",
     ];
-    assert_eq!(sent["verdicts"], json!(verdicts));
+    // A lost answer: one server remembers the id; of several, another may be asked.
+    let one = [&known[..], &["QUEUED", "QUEUED", "QUEUED"]].concat();
+    let several = [&known[..], &["ERROR", "ERROR", "ERROR"]].concat();
+    assert_eq!(sent["verdicts"], json!([one, several]));
 
     let body = econnector_tests::unpack(&sent["body"], folder.path().join("body"));
     let body = Some((

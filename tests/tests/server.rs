@@ -3,57 +3,33 @@
 
 mod hospital;
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use econnector_tests::{Control, browser, examples, judge, project_file};
-use hospital::{Hospital, Server, Variables, program, run, until};
+use econnector_tests::{
+    Control, PROXY_PASSWORD, PROXY_USER, Programs, Squid, SquidOptions, StandIns, browser, examples, judge, project_file, sick_note,
+};
+use hospital::{Hospital, IN_FLIGHT, Server, TAKEN, Variables, program, run, services, until};
 use reqwest::StatusCode;
 use reqwest::tls::TlsInfo;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// The two programs; stopped as an operator would stop them.
+/// The two programs as `cargo xtask sandbox` starts them, and somebody who trusts the server.
 struct Running {
-    child: Child,
-    ready: Value,
+    programs: Programs,
     client: reqwest::Client,
-    folder: tempfile::TempDir,
 }
 
 impl Running {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ready.json");
-        let programs = project_file("target/debug");
-        let child = Command::new(programs.join("econnector-sandbox"))
-            .arg("--server")
-            .arg(programs.join("econnector-server"))
-            .arg("--ready-file")
-            .arg(&file)
-            .stdout(std::fs::File::create(folder.path().join("out")).unwrap())
-            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        let ready: Value = loop {
-            if let Some(ready) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-                break ready;
-            }
-            assert!(Instant::now() < until, "not ready");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        let client = browser(Some(&std::fs::read(ready["ca_pem"].as_str().unwrap()).unwrap()));
-        Self {
-            child,
-            ready,
-            client,
-            folder,
-        }
+        let programs = Programs::with_server().await;
+        let client = browser(Some(&std::fs::read(programs.field("ca_pem")).unwrap()));
+        Self { programs, client }
     }
 
     fn field(&self, name: &str) -> &str {
-        self.ready[name].as_str().unwrap_or_else(|| panic!("{name} in {}", self.ready))
+        self.programs.field(name)
     }
 
     fn url(&self, path: &str) -> String {
@@ -79,13 +55,6 @@ impl Running {
             .await
             .unwrap();
         answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
     }
 }
 
@@ -146,7 +115,7 @@ async fn every_example_of_every_pack_is_sent_by_an_outsider_and_the_log_names_no
     let refused = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": { "matricule": "1988123048089", "last_name": "Quadflieg" } });
     let (status, _) = send("/econnector/v1/documents", refused).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    let log = std::fs::read_to_string(running.folder.path().join("log")).unwrap();
+    let log = running.programs.log();
     assert!(log.contains("answered with a problem"), "the log is there: {log}");
     assert!(patients.len() > 20 && !log.contains(&token));
     for secret in patients {
@@ -328,6 +297,10 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
             vec![("ECONNECTOR_FORMS_FOLDER", "/nowhere".to_owned())],
             "ECONNECTOR_FORMS_FOLDER: /nowhere cannot be read",
         ),
+        (
+            vec![("CCSS_URL", "https://ws.mysecu.lu".to_owned())],
+            "CCSS_URL: names a host without a path",
+        ),
         (vec![("ACCEPT_LICENSE", "no".to_owned())], "ACCEPT_LICENSE: "),
     ] {
         let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -340,6 +313,19 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
         );
         assert!(!said.contains("guess") && !said.contains("open sesame"), "{said}");
     }
+
+    // What works and should be looked at is noted: who may act for every physician.
+    let clients = format!(
+        "[[client]]\nname = \"mirth\"\nkey_sha256 = \"{0}1\"\nphysicians = [\"1900000001\"]\n[[client]]\nname = \"lab\"\nkey_sha256 = \"{0}2\"\n",
+        "0".repeat(63)
+    );
+    std::fs::write(hospital.path("clients.toml"), clients).unwrap();
+    let (well, said) = check(&with(&[("ECONNECTOR_CLIENTS_FILE", &file("clients.toml"))]));
+    let noted: Vec<&str> = said.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert!(
+        well && noted.len() == 1 && noted[0].contains("lab has no line `physicians`"),
+        "{said}"
+    );
 
     // All in one go, as JSON lines, each with its setting; and no secret among them.
     let several = with(&[
@@ -502,17 +488,79 @@ async fn a_signal_reads_the_files_at_once() {
     }
 }
 
+/// As `sha256sum` writes it.
+fn sha256(text: &str) -> String {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::digest(text.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_behind_a_proxy_that_wants_a_login_reaches_aes_through_it() {
+    // Nobody but the proxy knows where this is.
+    const AES: &str = "aes.hospital.example";
+    let hospital = Hospital::open().await;
+    let stand_ins = StandIns::start(|options| options.aes_host = AES.to_owned()).await;
+    let options = SquidOptions {
+        password: true,
+        ..SquidOptions::default()
+    };
+    let squid = Squid::start(AES, options).await;
+    let url = squid.url(false);
+    let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
+    std::fs::write(
+        hospital.path("clients.toml"),
+        format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{}\"\n", sha256("a key")),
+    )
+    .unwrap();
+    std::fs::write(hospital.path("proxy-password"), format!("{PROXY_PASSWORD}\n")).unwrap();
+    let mut variables = hospital.variables();
+    variables.extend(services(&serde_json::to_value(stand_ins.ready()).unwrap()));
+    for (name, value) in [
+        ("ECONNECTOR_CLIENTS_FILE", hospital.text("clients.toml")),
+        ("PROXY_HOST", host.to_owned()),
+        ("PROXY_PORT", port.to_owned()),
+        ("PROXY_AUTH_REQUIRED", "true".to_owned()),
+        ("PROXY_USERNAME", PROXY_USER.to_owned()),
+        ("PROXY_PASSWORD_FILE", hospital.text("proxy-password")),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    let send = async |server: &Server| {
+        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let request = request
+            .header("X-EConnector-Key", "a key")
+            .header("X-EConnector-Physician", "1900000001");
+        let answer = request.json(&hospital.note(Uuid::new_v4())).send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap())
+    };
+    let server = Server::start(&hospital, &variables).await;
+    let (status, document) = send(&server).await;
+    assert_eq!(status, StatusCode::CREATED, "{document}");
+    assert!(!server.log().contains(PROXY_PASSWORD));
+    // A tunnel is noted when it closes.
+    drop(server);
+    until(20, || {
+        let passed = squid.passed();
+        if passed.contains(&format!("CONNECT {AES}:")) {
+            Ok(())
+        } else {
+            Err(passed)
+        }
+    })
+    .await;
+
+    variables.insert("PROXY_AUTH_REQUIRED".to_owned(), "false".to_owned());
+    let server = Server::start(&hospital, &variables).await;
+    let (status, problem) = send(&server).await;
+    assert!(!status.is_success() && problem_code(&problem) == "net-proxy", "{problem}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_may_act_for() {
     let hospital = Hospital::open().await;
     let key = "k".repeat(43);
-    let hash = {
-        use sha2::Digest as _;
-        sha2::Sha256::digest(key.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hash = sha256(&key);
     let by_key = format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{hash}\"\nphysicians = [\"1900000001\"]\n");
     let by_certificate = format!(
         "[[client]]\nname = \"lab\"\ncertificate_sha256 = \"{}\"\n",
@@ -569,6 +617,22 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
         let (answered, problem) = send(client, headers).await.unwrap();
         assert_eq!((answered, problem_code(&problem)), (status, code), "{problem}");
     }
+    // A second header that says who calls: none of the two counts.
+    let token = hospital.token().await;
+    let bearer = format!("Bearer {token}");
+    for (name, first, second) in [
+        ("Authorization", bearer.as_str(), "Bearer e30.e30.e30"),
+        ("Authorization", bearer.as_str(), bearer.as_str()),
+        ("X-EConnector-Key", key.as_str(), "guess"),
+        ("X-Request-Id", "mirth-000001", "mirth-000002"),
+    ] {
+        let mut headers = vec![(name, first), (name, second)];
+        if name == "X-Request-Id" {
+            headers.extend([right, physician]);
+        }
+        let (answered, problem) = send(&plain, &headers).await.unwrap();
+        assert_eq!((answered, problem_code(&problem)), (400, "header-repeated"), "{name}: {problem}");
+    }
     // Whoever is refused while still sending sees why, not a closed connection.
     let large = plain
         .post(format!("{}/econnector/v1/verifications", server.url))
@@ -580,8 +644,6 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
     assert!(send(&hospital.client(Some("stranger.pem")), &[physician]).await.is_err());
     assert!(server.metric("econnector_handshake_failures_total").await.unwrap() >= 1.0);
     // A token wins over whatever stands beside it.
-    let token = hospital.token().await;
-    let bearer = format!("Bearer {token}");
     let (status, _) = send(&plain, &[("Authorization", &bearer), ("X-EConnector-Key", "guess")])
         .await
         .unwrap();
@@ -709,7 +771,7 @@ async fn too_much_is_turned_away_at_once_and_what_was_sent_can_be_asked_for() {
         .await;
     let id = Uuid::new_v4();
     let slow = tokio::spawn(post(&tokens.0, id));
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    server.until(TAKEN, |turns| turns == 1.0).await;
 
     // The one turn is taken, and nobody may wait.
     let busy = post(&tokens.1, Uuid::new_v4()).await.unwrap();
@@ -725,20 +787,28 @@ async fn too_much_is_turned_away_at_once_and_what_was_sent_can_be_asked_for() {
 
     let late = slow.await.unwrap().unwrap();
     assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(late.headers()["retry-after"], "5");
     assert_eq!(problem_code(&late.json().await.unwrap()), "answer-too-slow");
+    // He was told so, and his work goes on: what it takes is not given to the next.
+    assert_eq!(server.metric(TAKEN).await, Some(1.0));
+    assert_eq!(
+        post(&tokens.1, Uuid::new_v4()).await.unwrap().status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     // What was on its way arrived, once, and its id says so.
     let begun = Instant::now();
     while progress(id).await.unwrap().json::<Value>().await.unwrap()["state"] != "deposited" {
         assert!(begun.elapsed() < Duration::from_secs(15), "the deposit went on");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    server.until(TAKEN, |turns| turns == 0.0).await;
     assert_eq!(post(&tokens.0, id).await.unwrap().status(), StatusCode::OK);
     assert_eq!(hospital.control().exchanges().await.len(), 2);
 
     // One caller's share.
     let trickle = || slowly(&server.url, &tokens.0, &hospital);
     let (first, second) = (tokio::spawn(trickle()), tokio::spawn(trickle()));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.until(IN_FLIGHT, |requests| requests == 2.0).await;
     let many = progress(id).await.unwrap();
     assert_eq!(many.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(many.headers().contains_key("retry-after"));
@@ -751,11 +821,70 @@ async fn too_much_is_turned_away_at_once_and_what_was_sent_can_be_asked_for() {
     for slow in [first, second] {
         let said = slow.await.unwrap();
         assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("request-too-slow"), "{said}");
+        assert!(said.contains("retry-after: 5\r\n"), "{said}");
+    }
+    // Tokens that somebody invented, each another, have one share together, and none of those who are known.
+    let invented = ["e30.e30.e30", "e30.e30.e31"].map(|token| tokio::spawn(slowly(&server.url, token, &hospital)));
+    server.until(IN_FLIGHT, |requests| requests == 2.0).await;
+    let third = client.get(format!("{}/econnector/v1/forms", server.url)).bearer_auth("e30.e30.e32");
+    assert_eq!(third.send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(progress(id).await.unwrap().status(), StatusCode::OK);
+    for slow in invented {
+        assert!(slow.await.unwrap().starts_with("HTTP/1.1 408 "));
     }
     for reason in ["busy", "caller", "body", "answer"] {
         let sample = format!("econnector_rejected_total{{reason=\"{reason}\"}}");
         assert!(server.metric(&sample).await.unwrap() >= 1.0, "{reason}");
     }
+}
+
+/// Sends a document and hangs up as soon as it is worked on, and waits until the server has seen that.
+async fn sent_and_gone(server: &Server, request: reqwest::RequestBuilder) {
+    let gone = "econnector_requests_total{route=\"/econnector/v1/documents\",method=\"POST\",status=\"499\"}";
+    let sending = tokio::spawn(request.send());
+    server.until(TAKEN, |turns| turns == 1.0).await;
+    sending.abort();
+    server.until(gone, |requests| requests >= 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_gets_nothing_back_before_the_work_has_ended() {
+    let hospital = Hospital::open().await;
+    let mut variables = hospital.variables();
+    for (name, value) in [
+        ("ECONNECTOR_PARALLEL", "1"),
+        ("ECONNECTOR_QUEUE", "0"),
+        ("ECONNECTOR_PER_CALLER", "1"),
+    ] {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    let server = Server::start(&hospital, &variables).await;
+    let client = hospital.client(None);
+    let tokens = (hospital.token().await, hospital.control().token_of("1900000002").await);
+    let post = |token: &str, id: Uuid| {
+        let request = client.post(format!("{}/econnector/v1/documents", server.url));
+        request.bearer_auth(token).json(&hospital.note(id))
+    };
+    let warm = post(&tokens.0, Uuid::new_v4()).send().await.unwrap();
+    assert_eq!(warm.status(), StatusCode::CREATED);
+    hospital
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "delay", "ms": 4000, "count": 1, "path": "syncexchange" }))
+        .await;
+    let id = Uuid::new_v4();
+    sent_and_gone(&server, post(&tokens.0, id)).await;
+    // His document is worked on: his place, and the one turn, are taken.
+    let again = post(&tokens.0, Uuid::new_v4()).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::TOO_MANY_REQUESTS);
+    let other = post(&tokens.1, Uuid::new_v4()).send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem_code(&other.json().await.unwrap()), "server-busy");
+    assert_eq!(server.metric(TAKEN).await, Some(1.0));
+    // And then they are free.
+    server.until(TAKEN, |turns| turns == 0.0).await;
+    let answer = post(&tokens.0, id).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "deposited once, and known");
+    assert_eq!(hospital.control().exchanges().await.len(), 2);
 }
 
 /// A caller that sends the head of a request and then almost nothing; what it hears.
@@ -822,36 +951,52 @@ async fn floods_of_headers_and_bodies_end_at_the_door() {
             .get(format!("{}/econnector/v1/forms", server.url))
             .header("x-long", "x".repeat(200_000));
         refused(long, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).await;
-        let body = client.post(format!("{}/econnector/v1/signatures", server.url)).bearer_auth(&token);
-        refused(body.body(vec![b'x'; 20 * 1024 * 1024]), StatusCode::PAYLOAD_TOO_LARGE).await;
-        let stranger = client.post(format!("{}/econnector/v1/forms/ecit/check", server.url));
-        refused(stranger.body(vec![b'x'; 4 * 1024 * 1024]), StatusCode::PAYLOAD_TOO_LARGE).await;
+        // A body that is too large is passed over, so that its sender sees why.
+        let post = |path: &str, size: usize| {
+            let request = client.post(format!("{}/econnector/v1/{path}", server.url));
+            request.body(vec![b'x'; size])
+        };
+        let largest = post("signatures", 20 * 1024 * 1024).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(largest.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let stranger = post("forms/ecit/check", 4 * 1024 * 1024);
+        assert_eq!(stranger.send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        // A header does not make a caller of a stranger; a token that holds would.
+        let invented = post("signatures", 4 * 1024 * 1024).bearer_auth("e30.e30.e30");
+        let refused = invented.send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(problem_code(&refused.json().await.unwrap()), "token-invalid");
     }
-    // Connections that say nothing take places, and the places are counted.
+    // Connections that say nothing take places, and the places are counted: one address has a quarter of them.
     let port: u16 = server.url.rsplit(':').next().unwrap().parse().unwrap();
     let idle: Vec<std::net::TcpStream> = (0..40)
         .filter_map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).ok())
         .collect();
-    let begun = Instant::now();
-    while server.metric("econnector_rejected_total{reason=\"connections\"}").await.unwrap() < 1.0 {
-        assert!(begun.elapsed() < Duration::from_secs(10));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let turned_away = "econnector_rejected_total{reason=\"connections\"}";
+    server.until(turned_away, |connections| connections >= 30.0).await;
+    let anchor = reqwest::Certificate::from_pem(&std::fs::read(hospital.path("ca.pem")).unwrap()).unwrap();
+    let elsewhere = reqwest::Client::builder()
+        .tls_certs_only([anchor])
+        .local_address(std::net::IpAddr::from([127, 0, 0, 2]))
+        .no_proxy()
+        .build()
+        .unwrap();
+    let forms = |client: &reqwest::Client| client.get(format!("{}/econnector/v1/forms", server.url)).send();
+    assert_eq!(
+        forms(&elsewhere).await.unwrap().status(),
+        StatusCode::OK,
+        "the door is open to others"
+    );
     drop(idle);
     let begun = Instant::now();
     loop {
-        let answer = hospital
-            .client(None)
-            .get(format!("{}/econnector/v1/forms", server.url))
-            .send()
-            .await;
+        let answer = forms(&hospital.client(None)).await;
         if answer.is_ok_and(|answer| answer.status() == StatusCode::OK) {
             break;
         }
         assert!(begun.elapsed() < Duration::from_secs(15), "the door opens again");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(server.metric("econnector_resident_memory_bytes").await.unwrap() > 1e6);
+    assert!(server.metric("process_resident_memory_bytes").await.unwrap() > 1e6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -868,15 +1013,18 @@ async fn a_server_told_to_stop_says_so_and_finishes_what_is_under_way() {
         .await;
     let request = client.post(format!("{}/econnector/v1/documents", server.url));
     let under_way = tokio::spawn(request.bearer_auth(&token).json(&hospital.note(Uuid::new_v4())).send());
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    server.until(TAKEN, |turns| turns == 1.0).await;
     server.signal("TERM");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let ready = client
-        .get(format!("{}/econnector/health/ready", server.management))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let begun = Instant::now();
+    let ready = loop {
+        let ready = client.get(format!("{}/econnector/health/ready", server.management)).send();
+        let ready = ready.await.unwrap();
+        if ready.status() == StatusCode::SERVICE_UNAVAILABLE {
+            break ready;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     assert_eq!(ready.json::<Value>().await.unwrap()["reasons"], json!(["draining"]));
     let still = hospital
         .client(None)
@@ -891,10 +1039,81 @@ async fn a_server_told_to_stop_says_so_and_finishes_what_is_under_way() {
     assert!(hospital.client(None).get(&server.url).send().await.is_err(), "the door is closed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_told_to_stop_finishes_what_nobody_waits_for() {
+    let hospital = Hospital::open().await;
+    let token = hospital.token().await;
+    for (delay, drain, said) in [(3000, "60", "nothing is under way"), (8000, "1", "with work under way")] {
+        let mut variables = hospital.variables();
+        variables.insert("ECONNECTOR_DRAIN_SECONDS".to_owned(), drain.to_owned());
+        let mut server = Server::start(&hospital, &variables).await;
+        hospital
+            .control()
+            .fault(json!({ "service": "mysecu", "kind": "delay", "ms": delay, "count": 1, "path": "syncexchange" }))
+            .await;
+        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let id = Uuid::new_v4();
+        sent_and_gone(&server, request.bearer_auth(&token).json(&hospital.note(id))).await;
+        server.signal("TERM");
+        let ended = until(20, || server.child.try_wait().unwrap().ok_or_else(|| "still there".to_owned())).await;
+        assert!(ended.success(), "{ended}: {}", server.log());
+        let last = server.lines().pop().unwrap();
+        assert!(last["message"].as_str().unwrap().contains(said), "{last}");
+        if drain == "60" {
+            let exchanges = hospital.control().exchanges().await;
+            assert_eq!(exchanges.len(), 1);
+            assert_eq!(exchanges[0]["outcome"], "accepted");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_would_leave_no_image_of_the_memory() {
+    let hospital = Hospital::open().await;
+    let server = Server::start(&hospital, &hospital.variables()).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debug_log_has_more_lines_and_still_names_nobody() {
+    let hospital = Hospital::open().await;
+    let token = hospital.token().await;
+    let lines_of = async |debug: &str| {
+        let mut variables = hospital.variables();
+        variables.insert("DEBUG_LOG".to_owned(), debug.to_owned());
+        let server = Server::start(&hospital, &variables).await;
+        let client = hospital.client(None);
+        let send = |body: Value| {
+            let request = client.post(format!("{}/econnector/v1/documents", server.url));
+            request.bearer_auth(&token).json(&body).send()
+        };
+        assert_eq!(send(hospital.note(Uuid::new_v4())).await.unwrap().status(), StatusCode::CREATED);
+        let mut wrong = sick_note(json!({}));
+        wrong.insert("last_day".to_owned(), "2020-01-01".into());
+        let refused = send(json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": wrong }))
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let log = server.log();
+        let mut secrets = about_the_patient(&sick_note(json!({})));
+        assert!(secrets.len() >= 2);
+        secrets.extend([token.clone(), hospital.field("client_secret").to_owned()]);
+        for secret in secrets {
+            assert!(!log.contains(&secret), "{secret} in the log");
+        }
+        server.lines().into_iter().filter(|line| line["level"] == "DEBUG").count()
+    };
+    assert_eq!(lines_of("no").await, 0);
+    let lines = lines_of("yes").await;
+    assert!(lines >= 4, "each answer of an authority: {lines}");
+}
+
 /// Metric names in a text: the words that begin as ours do, without what a histogram adds.
 fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
     text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .filter(|word| word.starts_with("econnector_"))
+        .filter(|word| word.starts_with("econnector_") || word.starts_with("process_"))
         .map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned())
         .collect()
 }
@@ -914,6 +1133,16 @@ async fn promtool_reads_the_metrics_and_dashboard_and_rules_ask_only_for_those_t
     assert_eq!(send(&note).await.unwrap().status(), StatusCode::OK);
     let wrong = json!({ "id": Uuid::new_v4(), "kind": "ecit", "values": {} });
     assert_eq!(send(&wrong).await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+
+    // An outcome that nobody knows is counted, from a beginning that monitoring has seen.
+    let unknown = "econnector_outcomes_unknown_total";
+    assert_eq!(server.metric(unknown).await, Some(0.0));
+    let lost = json!({ "service": "mysecu", "kind": "drop", "after": true, "count": 1, "path": "syncexchange" });
+    hospital.control().fault(lost).await;
+    let answer = send(&hospital.note(Uuid::new_v4())).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(problem_code(&answer.json().await.unwrap()), "mysecu-outcome-unknown");
+    assert_eq!(server.metric(unknown).await, Some(1.0));
 
     let text = server.metrics().await;
     let over_https = client.get(format!("{}/metrics", server.url)).send().await.unwrap();
@@ -976,8 +1205,11 @@ async fn promtool_reads_the_metrics_and_dashboard_and_rules_ask_only_for_those_t
 #[test]
 fn the_book_explains_every_variable_and_names_no_other() {
     let book = std::fs::read_to_string(project_file("docs/hospital.md")).unwrap();
-    let source = std::fs::read_to_string(project_file("crates/server/src/environment.rs")).unwrap();
-    let source = source.split("#[cfg(test)]").next().unwrap();
+    let mut source = String::new();
+    for entry in std::fs::read_dir(project_file("crates/server/src")).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        source.push_str(text.split("#[cfg(test)]").next().unwrap());
+    }
     let is_variable = |word: &&str| {
         let shaped = word.len() > 5
             && word
@@ -985,16 +1217,17 @@ fn the_book_explains_every_variable_and_names_no_other() {
                 .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         shaped && word.contains('_')
     };
-    let read: std::collections::BTreeSet<&str> = source.split('"').filter(is_variable).collect();
+    let of_cargo = |word: &&str| word.starts_with("CARGO_");
+    let read: std::collections::BTreeSet<&str> = source.split('"').filter(is_variable).filter(|word| !of_cargo(word)).collect();
     assert!(read.len() > 40, "{read:?}");
     for name in &read {
         assert!(book.contains(&format!("`{name}`")), "{name} in docs/hospital.md");
     }
     for name in book.split('`').filter(is_variable) {
         let known = read.contains(name) || name.strip_suffix("_FILE").is_some_and(|secret| read.contains(secret));
-        // Set in the image for the C library, not for this program.
+        // Set in the image for the C library, and asked for by compose.yaml: not for this program.
         assert!(
-            known || name == "MALLOC_ARENA_MAX",
+            known || ["MALLOC_ARENA_MAX", "KMS_URL"].contains(&name),
             "{name} is in docs/hospital.md and nobody reads it"
         );
     }

@@ -1,8 +1,9 @@
 // A stand-in for the core, for looking at the window without it. Everything in it is invented.
 //
 // POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | "preview" | "core" | "cancel" | "declined" | null, "slow": ms,
-// "session": "logged_out" | "logged_in" | "secretary", "environment": "training" | …} sets what happens next; GET tells how many documents came whose
-// signed page was never drawn, and what was answered to practice software (mock/link.mjs). MOCK_FORMS names another folder of packs.
+// "session": "logged_out" | "logging_in" | "logged_in" | "luc" | "secretary" | "schmit" | "nobody", "chosen": eHealthID, "ended": code of why nobody is logged in,
+// "environment": "training" | …, "logins", "lock", "skew": seconds, "keyring": "locked" | …} sets what happens next; GET tells how many documents came whose
+// signed page was never drawn, who was asked for at the login, and what was answered to practice software (mock/link.mjs). MOCK_FORMS names another folder of packs.
 
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +18,9 @@ const door = new Door(l);
 const known = packs(process.env.MOCK_FORMS ?? fileURLToPath(new URL('../../forms', import.meta.url)));
 const packOf = (kind) => known.find((pack) => pack.kind === kind);
 
-const world = { session: 'logged_out', fail: null, slow: 500, environment: 'training', documents: new Map(), drawn: new Set(), unseen: 0 };
+const world = { session: 'logged_out', fail: null, slow: 500, environment: 'training', documents: new Map(), drawn: new Set(), unseen: 0, chosen: undefined, ended: null, logins: 'both', lock: { after_minutes: 10, unlock: 'key' }, skew: 2, keyring: null, other: undefined, before: 'logged_out', logged: 0, signedBy: [] };
 const anne = { ehealth_id: '1900000001', name: 'Dr Anne Weber', provider_codes: ['90000101'] };
+const schmit = { ehealth_id: '1900000004', name: 'Dr Marc Schmit', provider_codes: ['90000104'] };
 const luc = { ehealth_id: '1900000002', name: 'Dr Luc Muller', provider_codes: ['90000102'] };
 let profile = {
   title: 'Dr',
@@ -37,6 +39,11 @@ let profile = {
   favourites: { diagnosis: ['13', '12'], tariff: ['C1', 'V1'] },
   printer: null,
 };
+/** Every physician has one of her own; only Anne Weber's can be changed here. */
+const profileOf = (physician) =>
+  physician === anne
+    ? profile
+    : { ...profile, last_name: physician.name.split(' ').at(-1), first_name: physician.name.split(' ')[1], street: 'avenue de la Liberté', number: '7', phone: '', billing_codes: [{ code: physician.provider_codes[0], label: physician.name }] };
 const printers = [
   { name: 'Cabinet', description: 'Salle de consultation', is_default: true },
   { name: 'PDF', description: null, is_default: false },
@@ -85,14 +92,43 @@ ${draft ? '<text x="120" y="640" font-size="72" fill="#d8dcda" transform="rotate
 
 const pdf = '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n';
 
+const people = {
+  logged_in: { actor: { id: 'w', name: anne.name }, physician: anne, acts_for: [] },
+  luc: { actor: { id: 'm', name: luc.name }, physician: luc, acts_for: [] },
+  schmit: { actor: { id: 's', name: schmit.name }, physician: schmit, acts_for: [schmit, anne] },
+  secretary: { actor: { id: 'k', name: 'Claire Klein' }, acts_for: [anne, luc] },
+  nobody: { actor: { id: 'n', name: 'Paul Wagner' }, acts_for: [] },
+};
+
+/** As the core would say it: whom this person works for, by her own right or by her choice. */
+function acting() {
+  const person = people[world.session];
+  const physician = person?.acts_for.find((one) => one.ehealth_id === world.chosen) ?? person?.physician;
+  return { person, physician };
+}
+
 function session() {
-  const base = { environment: world.environment, remembered: true, notices: [] };
+  const keyring = l('Le trousseau du système est verrouillé', 'Der Schlüsselbund des Systems ist gesperrt', 'The system’s keyring is locked', 'De Schlësselbond vum System ass gespaart');
+  const notice = { code: `keyring-${world.keyring}`, title: keyring, detail: l('Vous devrez vous reconnecter au prochain démarrage.', 'Beim nächsten Start müssen Sie sich neu anmelden.', 'You will have to log in again at the next start.', 'Beim nächste Start musst Dir Iech nei umellen.') };
+  const base = {
+    environment: world.environment,
+    remembered: !world.keyring,
+    notices: world.keyring ? [notice] : [],
+    acts_for: [],
+    mandate: false,
+    logins: world.logins,
+    clock_skew_seconds: world.skew,
+    lock: world.lock,
+    ...(world.ended ? { problem: problems.ended(world.ended) } : {}),
+  };
   if (world.session === 'logging_in') return { ...base, state: 'logging_in', login_url: 'http://127.0.0.1:1420/econnector/mock/login?client_id=econnector&code_challenge_method=S256&state=9f2b6c0e' };
-  if (world.session === 'logged_out') return { ...base, state: 'logged_out' };
+  const { person, physician } = acting();
+  if (!person) return { ...base, state: 'logged_out' };
+  const { actor, acts_for } = person;
   const until = new Date(Date.now() + 24.5 * 60_000).toISOString();
-  return world.session === 'secretary'
-    ? { ...base, state: 'logged_in', actor: { id: 'k', name: 'Claire Klein' }, acts_for: [anne, luc], until }
-    : { ...base, state: 'logged_in', actor: { id: 'w', name: anne.name }, physician: anne, until };
+  const since = new Date(Date.UTC(2026, 10, 21, 8, 0, world.logged)).toISOString();
+  const mandate = physician !== undefined && physician !== person.physician;
+  return { ...base, state: 'logged_in', actor, acts_for, ...(physician ? { physician } : {}), mandate, until, since };
 }
 
 const status = () => ({
@@ -100,7 +136,7 @@ const status = () => ({
   version: '0.1.0',
   environment: world.environment,
   checks: [
-    { name: 'aes', label: l('Identité (eSanté)', 'Identität (eSanté)', 'Identity (eSanté)', 'Identitéit (eSanté)'), ok: true, detail: l('Répond', 'Antwortet', 'Answers', 'Äntwert'), latency_ms: 12, clock_skew_ms: 3 },
+    { name: 'aes', label: l('Identité (eSanté)', 'Identität (eSanté)', 'Identity (eSanté)', 'Identitéit (eSanté)'), ok: true, detail: l('Répond', 'Antwortet', 'Answers', 'Äntwert'), latency_ms: 12, clock_skew_ms: world.skew * 1000 },
     { name: 'kms', label: l('Signature', 'Signatur', 'Signature', 'Ënnerschrëft'), ok: world.fail !== 'kms', detail: world.fail === 'kms' ? l('Pas de réponse depuis deux minutes', 'Seit zwei Minuten keine Antwort', 'No answer for two minutes', 'Zanter zwou Minutte keng Äntwert') : l('Répond', 'Antwortet', 'Answers', 'Äntwert'), latency_ms: 31 },
     { name: 'mysecu', label: 'mySecu', ok: true, detail: l('Répond', 'Antwortet', 'Answers', 'Äntwert'), latency_ms: 48, expires: '2027-06-30T10:00:00Z' },
     { name: 'trust_store', label: l('Certificats de confiance', 'Vertrauensanker', 'Trust store', 'Vertrauensanker'), ok: true, detail: l('3 certificats', '3 Zertifikate', '3 certificates', '3 Certificaten'), expires: '2031-01-01T00:00:00Z' },
@@ -142,6 +178,7 @@ const problems = {
   kms: () => ({ status: 502, code: 'kms-unreachable', fault: 'authority', title: l('Le service de signature ne répond pas', 'Der Signaturdienst antwortet nicht', 'The signature service does not answer', 'De Signaturservice äntwert net'), detail: l('Le document n’a pas été signé et rien n’a été envoyé.', 'Das Dokument wurde nicht signiert und nichts wurde gesendet.', 'The document was not signed and nothing was sent.', 'D’Dokument gouf net ënnerschriwwen an näischt gouf geschéckt.'), next: l('Réessayez dans une minute. La saisie reste telle quelle.', 'Versuchen Sie es in einer Minute noch einmal. Die Eingabe bleibt.', 'Try again in a minute. What you typed stays.', 'Probéiert an enger Minutt nach eng Kéier. D’Donnéeë bleiwen.'), correlation_id: 'Id-5f1c9ad2b0e14c77a1', authority: { code: 'KMS-503', message: 'Service temporairement indisponible' } }),
   login: () => ({ status: 401, code: 'session-needed', fault: 'you', title: l('Votre session est terminée', 'Ihre Sitzung ist beendet', 'Your session has ended', 'Är Sëtzung ass eriwwer'), next: l('Connectez-vous, puis envoyez à nouveau.', 'Melden Sie sich an und senden Sie dann noch einmal.', 'Log in, then send again.', 'Mellt Iech un, duerno schéckt nach eng Kéier.') }),
   cancel: () => ({ status: 422, code: 'mysecu-refused', fault: 'authority', title: l('La caisse refuse l’annulation', 'Die Kasse lehnt die Stornierung ab', 'The fund refuses the cancellation', 'D’Keess refuséiert d’Annulatioun'), detail: l('Le document est resté tel quel.', 'Das Dokument blieb unverändert.', 'The document is as it was.', 'D’Dokument ass bliwwe wéi et war.'), next: l('Réessayez dans une minute.', 'Versuchen Sie es in einer Minute noch einmal.', 'Try again in a minute.', 'Probéiert an enger Minutt nach eng Kéier.'), authority: { code: 'A-17', message: 'Traitement en cours' } }),
+  ended: (code) => ({ status: code === 'login-timeout' ? 401 : 502, code, fault: code === 'login-timeout' ? 'you' : 'network', ...(code === 'login-timeout' ? { title: l('La connexion n’a pas abouti à temps', 'Die Anmeldung wurde nicht rechtzeitig fertig', 'The login did not succeed in time', 'D’Umeldung gouf net zäiteg fäerdeg'), next: l('Connectez-vous de nouveau.', 'Melden Sie sich noch einmal an.', 'Log in again.', 'Mellt Iech nach eng Kéier un.') } : { title: l('eSanté ne répond pas', 'eSanté antwortet nicht', 'eSanté does not answer', 'eSanté äntwert net'), next: l('Réessayez dans une minute.', 'Versuchen Sie es in einer Minute noch einmal.', 'Try again in a minute.', 'Probéiert an enger Minutt nach eng Kéier.') }) }),
   space: () => ({ status: 403, code: 'mysecu-space-refused', fault: 'you', title: l('mySecu refuse cet espace', 'mySecu lehnt diesen Bereich ab', 'mySecu refuses this space', 'mySecu refuséiert dësen Espace'), next: l('Activez les services web de votre espace dans mySecu.', 'Aktivieren Sie die Webdienste Ihres Bereichs in mySecu.', 'Activate the web services of your space at mySecu.', 'Aktivéiert d’Webservicer vun Ärem Espace am mySecu.'), authority: { code: 'wsse:FailedAuthentication', message: 'Services web non activés pour cet espace' } }),
 };
 
@@ -159,7 +196,7 @@ async function deposit(record, receipt) {
     if (world.fail !== 'cancel' && world.fail !== 'core' && problems[world.fail]) {
       if (record.simulation) record.state = 'simulated';
       else world.documents.delete(record.id);
-      if (world.fail === 'login') world.session = 'logged_out';
+      if (world.fail === 'login') Object.assign(world, { session: 'logged_out', chosen: undefined });
       const problem = problems[world.fail]();
       world.fail = null;
       return [problem.status, problem];
@@ -198,7 +235,9 @@ async function issue({ id, kind, values, replaces }) {
   if (before?.settled) return [200, before.settled];
   const { findings } = packOf(kind).check(values, words);
   if (wrong(findings)) return refused(findings);
+  if (!acting().physician) return [401, problems.login()];
   if (!wasDrawn(packOf(kind), values)) world.unseen++;
+  world.signedBy.push(values.physician_code ?? values.provider_code ?? '');
   const record = { id, kind, state: 'checking', values, replaces, at: new Date().toISOString() };
   world.documents.set(id, record);
   const replaced = world.documents.get(replaces);
@@ -239,7 +278,7 @@ async function simulate(kind, { id, values }) {
   const pack = packOf(kind);
   const { findings, all } = pack.check(values, words);
   if (wrong(findings)) return refused(findings);
-  if (world.session === 'logged_out') return [401, problems.login()];
+  if (!acting().physician) return [401, problems.login()];
   await pause(world.slow);
   const lines = all.lines.map((row, line) => {
     const price = pack.codes('codes/tariff.json', words, row.date).find((one) => one.value === row.code)?.amount;
@@ -326,8 +365,13 @@ export async function answer(request, response, next) {
   const match = (method, pattern) => request.method === method && pattern.exec(path)?.slice(1);
   let found;
 
-  if (match('POST', /^\/mock$/)) return door.command(asked), Object.assign(world, asked), json(200, {});
-  if (match('GET', /^\/mock$/)) return json(200, { unseen: world.unseen, answers: door.answers, drawn: [...door.drawn] });
+  if (match('POST', /^\/mock$/)) {
+    door.command(asked);
+    if (people[asked.session]) Object.assign(world, { logged: world.logged + 1, chosen: undefined, ended: null });
+    Object.assign(world, asked);
+    return json(200, {});
+  }
+  if (match('GET', /^\/mock$/)) return json(200, { unseen: world.unseen, other: world.other, signedBy: world.signedBy, answers: door.answers, drawn: [...door.drawn] });
   if (world.fail === 'core') return json(503, problems.core());
   if (
     await door.answer({
@@ -351,15 +395,23 @@ export async function answer(request, response, next) {
   if (match('GET', /^\/v1\/status$/)) return json(200, status());
   if (match('GET', /^\/v1\/session$/)) return json(200, session());
   if (match('POST', /^\/v1\/session\/login$/)) {
-    world.session = 'logging_in';
+    if (world.fail === 'aes') return json(502, problems.ended('aes-unreachable'));
+    if (world.session !== 'logging_in') world.before = world.session;
+    Object.assign(world, { session: 'logging_in', ended: null, other: asked.other_account ?? false });
     return json(202, session());
   }
+  if (match('PUT', /^\/v1\/session\/physician$/)) {
+    if (!people[world.session]?.acts_for.some((one) => one.ehealth_id === asked.ehealth_id)) return json(403, problems.space());
+    world.chosen = asked.ehealth_id;
+    return json(200, session());
+  }
   if (match('DELETE', /^\/v1\/session$/)) {
-    world.session = 'logged_out';
+    // A login that is given up leaves the session of before as it is.
+    Object.assign(world, { session: world.session === 'logging_in' ? world.before : 'logged_out', ended: null });
     return response.writeHead(204).end();
   }
   if (match('GET', /^\/mock\/login$/)) {
-    world.session = 'logged_in';
+    Object.assign(world, { session: 'logged_in', logged: world.logged + 1 });
     return response.end('ok');
   }
   if (match('GET', /^\/v1\/forms$/)) return json(200, { forms: known.map((pack) => pack.summary(words)) });
@@ -385,8 +437,8 @@ export async function answer(request, response, next) {
   if (match('POST', /^\/v1\/documents\/[^/]+\/print$/)) return json(202, { printer: asked.printer ?? printers[0].name, job: 'Cabinet-17', jobs: ['Cabinet-17'] });
   if (match('GET', /^\/v1\/printers$/)) return json(200, { printers });
   if (/^\/v1\/profile$/.test(path)) {
-    if (world.session === 'logged_out' || world.session === 'logging_in') return json(401, problems.login());
-    return request.method === 'PUT' ? json(...keep(asked)) : json(200, profile);
+    if (!acting().physician) return json(401, problems.login());
+    return request.method === 'PUT' ? json(...keep(asked)) : json(200, profileOf(acting().physician));
   }
   if (match('GET', /^\/v1\/journal$/)) return json(200, journal());
   if ((found = match('GET', /^\/v1\/documents\/([^/]+)$/)) && world.documents.has(found[0])) {

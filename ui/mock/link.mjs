@@ -100,8 +100,8 @@ export class Door {
       this.#tell();
       empty();
     } else {
-      const { id, software, action, form, document, reason, since, line } = question;
-      json(200, { id, software, action, form, document, reason, since, line });
+      const { id, software, action, form, document, reason, since, line, replaces, replaced_by, remarks, message } = question;
+      json(200, { id, software, action, form, document, reason, since, line, replaces, replaced_by, remarks, message });
     }
     return true;
   }

@@ -143,13 +143,14 @@ export class Pack {
     const said = this.texts[words];
     const defaults = {};
     for (const field of this.fields()) if (field.default !== undefined) defaults[field.id] = field.default === 'today' ? today() : field.default;
-    const { version, volets, totals = [], cancellation, contestation, turns_into, paper = false, sections } = this.source;
+    const { version, volets, totals = [], cancellation, contestation, turns_into, paper = false, delegation = {}, sections } = this.source;
     return {
       ...this.summary(words),
       version,
       defaults,
       cancellable: Boolean(cancellation),
       paper,
+      physician_only: delegation.physician_only ?? [],
       ...(turns_into ? { turns_into } : {}),
       ...(contestation ? { contestation: this.codes(contestation.codes, words) } : {}),
       totals: totals.map(({ name }) => ({ name, label: said.totals[name] })),

@@ -41,6 +41,36 @@ const ASKED = {
   sign: { id: 'a-1', kind: 'approval', software: 'Medico', action: 'sign', form: 'ecit', document: '3f1c9ad2-0000-4000-8000-000000000001', since: since('12') },
   pay: { id: 'a-2', kind: 'approval', software: LONG_NAME, action: 'pay', form: 'pid', document: '4f1c9ad2-0000-4000-8000-000000000002', since: since('13'), pages: 2 },
   pdf: { id: 'a-3', kind: 'approval', software: 'Medico', action: 'sign_pdf', document: '5f1c9ad2-0000-4000-8000-000000000003', since: since('14') },
+  message: {
+    id: 'a-5',
+    kind: 'approval',
+    software: 'Medico',
+    action: 'sign_pdf',
+    form: 'mh',
+    document: '6f1c9ad2-0000-4000-8000-000000000004',
+    message: { provider_codes: ['90000101'], lines: 3, facts: [{ label: 'Matricule', value: '1988 12 30 480 83' }, { label: 'À payer', value: '120,40 €' }] },
+    since: since('16'),
+  },
+  replace: {
+    id: 'a-6',
+    kind: 'approval',
+    software: 'Medico',
+    action: 'sign',
+    form: 'ecit',
+    document: '7f1c9ad2-0000-4000-8000-000000000005',
+    replaces: { document: 'b41c0d3e-6a3f-4f0c-9a56-2f6d1f0c7a11', kind: 'ecit', created_at: since('05'), reference: 'S-2026-0004711', cancels: true },
+    since: since('17'),
+  },
+  contest: {
+    id: 'a-7',
+    kind: 'approval',
+    software: 'Medico',
+    action: 'contest',
+    form: 'pid',
+    document: '8f1c9ad2-0000-4000-8000-000000000006',
+    remarks: [{ code: 'P-204', message: 'Acte non éligible au paiement immédiat direct', line: 1 }, { code: 'W-001', message: 'Affiliation en cours de vérification' }],
+    since: since('18'),
+  },
   cancel: {
     id: 'a-4',
     kind: 'approval',
@@ -134,11 +164,14 @@ class Walk {
       await this.rest();
       await this.asking();
       await this.practiceSoftware();
+      await this.forOthers();
+      await this.locking();
+      await this.elsewhere();
       const { unseen } = await (await fetch(`${this.origin}/econnector/mock`)).json();
       if (unseen > 0) this.report(`${unseen} documents were sent whose page was not drawn`);
     } catch (error) {
       if (folder) await this.page.screenshot({ path: `${folder}/${this.language}-stopped.png` });
-      this.report(`the walk stopped: ${error.message.split('\n').slice(0, 3).join(' ')}`);
+      this.report(`the walk stopped after ${this.last}: ${error.message.split('\n').slice(0, 3).join(' ')}`);
     }
     await context.close();
   }
@@ -187,23 +220,21 @@ class Walk {
     await this.page.locator('#field-last_name').press('End');
     await this.page.keyboard.type('-Roth');
     await this.key('Control+Enter');
-    await this.there('#problem');
+    await this.refusedWith('page-not-drawn');
     await this.look('14-page-unseen');
     await this.set({ fail: 'kms' });
     await this.key('Control+Enter');
-    await this.there('#problem');
+    await this.refusedWith('kms-unreachable');
     await this.look('15-problem');
     await this.set({ fail: 'login' });
     await this.key('Control+Enter');
-    await this.gone('#problem');
-    await this.there('#problem');
+    await this.refusedWith('session-needed');
     await this.look('16-login-needed');
     await this.page.click('#problem-action');
     await this.there('#login-url');
     await this.look('17-login-beside-form');
+    // She is back: what was asked for goes on by itself.
     await this.set({ session: 'logged_in', slow: 1500 });
-    await this.gone('#login-url');
-    await this.key('Control+Enter');
     await this.there('#stage-checked[data-state=done]');
     await this.look('18-sending', [LAPTOP]);
     await this.there('#receipt-reference');
@@ -233,7 +264,7 @@ class Walk {
     await this.look('21-correct');
     await this.set({ fail: 'cancel' });
     await this.key('Enter');
-    await this.there('#problem');
+    await this.refusedWith('mysecu-refused');
     await this.look('22-correct-refused');
     await this.set({ fail: null });
     await this.key('Enter');
@@ -247,7 +278,7 @@ class Walk {
     await this.focused('reason');
     await this.set({ fail: 'login', session: 'logged_out' });
     await this.key('Enter');
-    await this.there('#problem');
+    await this.refusedWith('session-needed');
     await this.nothing('a button beside the reason sends the cancellation again', /\/cancellation$/, async () => {
       await this.page.click('#problem summary');
       await this.page.click('#problem details button');
@@ -256,13 +287,17 @@ class Walk {
       await this.page.click('.wait button:not(#login-cancel)');
     });
     await this.page.locator('#reason').focus();
-    await this.set({ session: 'logged_in' });
-    await this.gone('#login-url');
     await this.page.keyboard.type('!');
-    if (!(await this.page.locator('#reason').inputValue()).includes('!')) this.report('the focus leaves the reason while it is typed');
+    await this.nothing('a reason that was changed during the login goes out by itself', /\/cancellation$/, async () => {
+      await this.set({ session: 'logged_in' });
+      await this.gone('#login-url');
+      await this.page.keyboard.type('!');
+      await this.pause(500);
+    });
+    if (!(await this.page.locator('#reason').inputValue()).includes('!!')) this.report('the focus leaves the reason while it is typed');
     await this.lost();
     await this.key('Enter');
-    await this.there('#problem');
+    await this.refusedWith('mysecu-cancellation-unknown');
     await this.there('#receipt[data-state=cancelling]');
     await this.look('25-cancelling');
     await this.page.unrouteAll();
@@ -535,6 +570,24 @@ class Walk {
     await this.page.click('#refuse');
     await this.focused('field-last_name');
     await this.answered('a-4', 'refuse');
+
+    await this.ask('message', 'replace', 'contest');
+    await this.key('F6');
+    await this.there('#approval-message');
+    await this.there('.approval[data-armed=true]');
+    await this.look('88-approval-message');
+    await this.page.click('#refuse');
+    await this.there('#approval-replaces');
+    await this.there('.approval[data-armed=true]');
+    await this.look('88-approval-replaces');
+    await this.whole('88-approval-replaces', ['h1', '#approval-replaces', '#approve', '#refuse', '#today', 'aside img']);
+    await this.page.click('#refuse');
+    await this.there('#approval-remarks');
+    await this.there('.approval[data-armed=true]');
+    await this.look('88-approval-contest');
+    await this.key('Control+Enter');
+    await this.focused('field-last_name');
+    await this.answered('a-7', 'once');
     if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('answering takes away what was typed');
     // Ctrl+Enter means the form again.
     await this.key('Control+Enter');
@@ -587,6 +640,213 @@ class Walk {
     await this.nothing('the window asks on where there is no door', /^GET \/link/, () => this.pause(3500));
   }
 
+  /** She works for several: nothing goes out before it is said for whom, and what a pack keeps to the physician says so. */
+  async forOthers() {
+    await this.set({ session: 'secretary', fail: null, slow: 60, absent: false, link: { waiting: [] } });
+    await this.go('#/');
+    await this.page.reload();
+    await this.focusedOn('1900000001');
+    await this.look('96-choose');
+    await this.tabs('96-choose');
+    await this.go('#/new/ecit');
+    await this.there('#choose');
+    await this.fill(ILL);
+    await this.nothing('a form goes out for nobody', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.focusedOn('1900000001');
+    await this.look('97-choose-in-form');
+    await this.key('ArrowDown');
+    await this.focusedOn('1900000002');
+    await this.key('Enter');
+    await this.gone('#choose');
+    if ((await this.page.locator('#acts-for').inputValue()) !== '1900000002') this.report('who was chosen does not stand in the top line');
+    if (!(await this.page.locator('#said-for').textContent())?.includes('Muller')) this.report('the choice is not announced');
+    await this.look('98-chosen', [LAPTOP]);
+    await this.page.locator('#acts-for').selectOption('1900000001');
+    await this.there('#stranger');
+    await this.look('99-other-physician-chosen');
+    await this.nothing('a form goes out for another physician than it was begun for', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.page.click('#stranger-back');
+    await this.gone('#stranger');
+    await this.key('F4');
+    await this.there('#field-lines-0-code');
+    await this.set({ fail: 'declined' });
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts();
+    await this.key('Control+Enter');
+    await this.there('#simulation[data-state=declined]');
+    if (!(await this.page.locator('#contest').isDisabled())) this.report('what only the physician may do is not disabled');
+    await this.pause(300);
+    await this.look('100-only-the-physician');
+    await this.go('#/profile');
+    await this.there('#barred');
+    await this.look('101-profile-of-another', [LAPTOP]);
+    await this.set({ fail: null });
+  }
+
+  /** A session ends under a form, and the wrong people come back. */
+  async strangers() {
+    await this.set({ session: 'logged_in' });
+    await this.go('#/new/ecit');
+    await this.page.reload();
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    const login = async () => {
+      await this.page.click('#problem-action');
+      await this.there('#login-url');
+    };
+    await this.set({ fail: 'login' });
+    await this.key('Control+Enter');
+    await this.refusedWith('session-needed');
+    await login();
+    await this.set({ session: 'logged_out', ended: 'login-timeout' });
+    await this.there('#login-problem');
+    await this.look('102-login-timed-out');
+    await this.page.click('#login-problem-action');
+    await this.there('#login-url');
+    await this.page.click('#login-cancel');
+    await this.there('#login-again');
+    await this.look('103-login-given-up', [LAPTOP]);
+    await this.page.click('#login-again');
+    await this.there('#login-url');
+    await this.set({ session: 'nobody' });
+    await this.there('#login-problem');
+    await this.look('104-login-without-physician');
+    await this.page.click('#login-problem-action');
+    await this.there('#login-url');
+    if (!(await this.mock()).other) this.report('another account is not asked for');
+    await this.nothing('somebody else sends what she did not write', /^\/documents/, async () => {
+      await this.set({ session: 'luc' });
+      await this.there('#stranger');
+      await this.key('Control+Enter');
+    }, 'POST');
+    await this.look('105-stranger');
+    await this.tabs('105-stranger');
+    await this.page.click('#stranger-back');
+    await this.there('#login-url');
+    await this.set({ session: 'logged_in' });
+    await this.there('#receipt-reference');
+    await this.page.click('#new');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.set({ fail: 'login' });
+    await this.key('Control+Enter');
+    await this.refusedWith('session-needed');
+    await login();
+    await this.set({ session: 'luc' });
+    await this.there('#stranger');
+    await this.page.click('#stranger-take');
+    await this.gone('#stranger');
+    await this.pause(500);
+    if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('taking over loses the patient');
+    await this.key('Control+Enter');
+    await this.there('#receipt-reference');
+    const { signedBy } = await this.mock();
+    if (!signedBy.includes('90000102')) this.report(`a form that was taken over bears ${signedBy}`);
+    await this.page.click('#new');
+    await this.set({ session: 'logged_in' });
+    await this.refreshed();
+  }
+
+  /** Nothing of the window is left in sight, and all of it is there afterwards. */
+  async locking() {
+    await this.strangers();
+    await this.go('#/new/ecit');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    const name = this.page.locator('#field-last_name');
+    await name.focus();
+    await name.evaluate((one) => one.setSelectionRange(3, 3));
+    await this.page.click('#lock-now');
+    await this.there('#unlock');
+    await this.hidden();
+    await this.look('110-locked');
+    await this.tabs('110-locked');
+    await this.nothing('a locked window sends', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.key('F3');
+    await this.page.locator('#unlock').focus();
+    await this.key('Enter');
+    await this.focused('lock-now');
+    await name.focus();
+    await name.evaluate((one) => one.setSelectionRange(3, 3));
+    await this.key('Control+l');
+    await this.focused('unlock');
+    await this.key('Enter');
+    await this.focused('field-last_name');
+    await this.page.keyboard.type('Q');
+    if ((await name.inputValue()) !== 'SchQneider-Éloi') this.report(`after the lock the cursor is elsewhere: ${await name.inputValue()}`);
+
+    await this.set({ lock: { after_minutes: 15, unlock: 'login' } });
+    await this.refreshed();
+    await this.key('Control+l');
+    await this.focused('unlock');
+    await this.look('111-locked-by-login', [LAPTOP]);
+    await this.set({ fail: 'aes' });
+    await this.key('Enter');
+    await this.there('#problem-action');
+    await this.hidden();
+    await this.look('112-locked-without-aes', [LAPTOP]);
+    await this.set({ fail: null });
+    await this.page.click('#problem-action');
+    await this.there('#login-url');
+    await this.look('113-locked-login');
+    await this.page.click('#login-cancel');
+    await this.there('#unlock');
+    await this.hidden();
+    await this.page.click('#unlock');
+    await this.there('#login-url');
+    await this.set({ session: 'luc' });
+    await this.there('#lock-discard');
+    await this.focused('lock-back');
+    await this.hidden();
+    await this.look('114-locked-other-person');
+    await this.key('Enter');
+    await this.there('#login-url');
+    await this.set({ session: 'logged_in' });
+    await this.gone('#lock');
+    if ((await name.inputValue()) !== 'SchQneider-Éloi') this.report('the login that unlocks loses what was typed');
+    await this.key('Control+l');
+    await this.focused('unlock');
+    await this.key('Enter');
+    await this.there('#login-url');
+    await this.set({ session: 'luc' });
+    await this.there('#lock-discard');
+    await this.page.click('#lock-discard');
+    await this.there('#choice-ecit');
+    await this.key('F2');
+    await this.there('#field-matricule');
+    if ((await this.page.locator('#field-matricule').inputValue()) !== '') this.report('somebody else finds what was typed before');
+    await this.set({ lock: { after_minutes: null, unlock: 'key' } });
+    await this.go('#/settings');
+    await this.refreshed();
+    await this.page.locator('#lock-minutes').selectOption('30');
+    await this.look('115-settings-lock', [LAPTOP]);
+  }
+
+  /** Logins are brought by software, the clock is wrong, the keyring is locked: each is said where it matters. */
+  async elsewhere() {
+    await this.set({ session: 'logged_out', logins: 'delegated', skew: -754, keyring: 'locked' });
+    await this.go('#/');
+    await this.page.reload();
+    await this.there('#delegated');
+    await this.there('#clock-wrong');
+    await this.look('120-delegated');
+    await this.key('F2');
+    await this.there('#field-matricule');
+    await this.look('121-delegated-form', [LAPTOP]);
+    await this.go('#/status');
+    await this.there('#check-aes');
+    await this.there('#clock-wrong');
+    await this.look('122-status-clock', [LAPTOP]);
+    await this.set({ logins: 'both', skew: 2, keyring: null });
+    await this.go('#/');
+    await this.page.reload();
+    await this.there('#login');
+    await this.page.evaluate(() => dispatchEvent(new Event('econnector:login')));
+    await this.there('#login-url');
+    await this.page.click('#login-cancel');
+    await this.there('#login');
+  }
+
   /** A session ends while the profile is typed into, and another window makes a favourite: the typing stays, and so does the favourite. */
   async typedAgain() {
     const phone = this.page.locator('#field-phone');
@@ -636,8 +896,29 @@ class Walk {
   withdraw(name) {
     return this.set({ withdraw: ASKED[name].id });
   }
+  async mock() {
+    return (await fetch(`${this.origin}/econnector/mock`)).json();
+  }
+  /** The window asks again who is logged in. */
+  async refreshed() {
+    await this.page.locator('#lang').dispatchEvent('change');
+    await this.pause(300);
+  }
+  focusedOn(ehealthId) {
+    return this.page.waitForFunction((wanted) => document.activeElement?.dataset.ehealth === wanted, ehealthId);
+  }
+  /** Nothing of the window can be seen, reached, read aloud or printed. */
+  async hidden() {
+    const seen = await this.page.evaluate(() => {
+      const behind = document.querySelector('.window');
+      const shown = [...behind.querySelectorAll('*')].filter((one) => one.checkVisibility());
+      return { shown: shown.length, inert: behind.inert, text: document.body.innerText, title: document.title, sheets: document.querySelectorAll('#sheets *').length };
+    });
+    if (seen.shown > 0 || !seen.inert || seen.sheets > 0) this.report('a locked window shows what is behind');
+    if (/Schneider|Maïté|1988/.test(seen.text) || seen.title !== 'eConnector') this.report('a locked window says what is behind');
+  }
   async answered(id, answer) {
-    const { answers } = await (await fetch(`${this.origin}/econnector/mock`)).json();
+    const { answers } = await this.mock();
     if (!answers.some((one) => one.id === id && one.answer === answer)) this.report(`${id} was not answered with ${answer}`);
   }
   go(place) {
@@ -648,6 +929,13 @@ class Walk {
   }
   there(selector) {
     return this.page.locator(selector).first().waitFor();
+  }
+  /** This very problem stands there, and what led to it is over: the one before it may still be in sight, and keys mean nothing meanwhile. */
+  refusedWith(code) {
+    return this.page.waitForFunction(
+      (wanted) => document.querySelector('#problem pre')?.textContent.includes(wanted) && !document.querySelector('#send:disabled, #confirm-correct:disabled'),
+      code,
+    );
   }
   gone(selector) {
     return this.page.locator(selector).first().waitFor({ state: 'detached' });
@@ -781,6 +1069,7 @@ class Walk {
 
   async judge(name, rules) {
     this.screens++;
+    this.last = name;
     if (folder) await this.page.screenshot({ path: `${folder}/${this.language}-${name}.png` });
     const { violations, overflow, moving } = await this.page.evaluate(async (rules) => {
       const found = await globalThis.axe.run(document, rules);

@@ -15,14 +15,19 @@ export type Environment = Schemas['Environment'];
 export type Check = Schemas['Check'];
 export type Status = Schemas['Status'];
 export type Physician = Schemas['PhysicianView'];
+export type Actor = Schemas['ActorView'];
 export type Session = Schemas['SessionDto'];
+/** What the installation decides about the lock; without minutes it does not lock by itself. */
+export type LockRule = Schemas['LockRule'];
 export type FormSummary = Schemas['FormSummary'];
 export type FieldType = Schemas['FieldType'];
 export type Option = Schemas['OptionDefinition'];
 export type ShownWhen = Omit<Schemas['ShownWhen'], 'any_of'> & { any_of?: Json[] };
 export type Field = Omit<Schemas['FieldDefinition'], 'shown_when' | 'columns'> & { shown_when?: ShownWhen | null; columns?: Field[] | null };
 export type Section = Omit<Schemas['SectionDefinition'], 'fields'> & { fields: Field[] };
-export type Definition = Omit<Schemas['Definition'], 'sections' | 'defaults'> & { sections: Section[]; defaults: Values };
+export type Definition = Omit<Schemas['Definition'], 'sections' | 'defaults'> & { sections: Section[]; defaults: Values; };
+/** What can be done with a form, as far as a pack keeps it to the physician. */
+export type Act = Schemas['Act'];
 export type Finding = Schemas['FindingView'];
 export type Total = Schemas['TotalView'];
 export type Checked = Omit<Schemas['Checkup'], 'filled'> & { filled: Record<string, Json> };

@@ -1,5 +1,6 @@
 import { SvelteSet } from 'svelte/reactivity';
 
+import { type Acting, actingOf, isSame } from './acting';
 import type {
   Checked,
   Contest,
@@ -15,6 +16,7 @@ import type {
 } from './api';
 import { host, Refusal, unseen } from './host';
 import { type Cell, fields, initial, type Known, prefills, read, type Row, type Rows, shown, toSend, type Typed, visible } from './read/values';
+import { who } from './session.svelte';
 import { speech, t } from './texts.svelte';
 
 const CHECK_AFTER_MS = 150;
@@ -48,6 +50,8 @@ export interface Carried {
   typed: Typed;
   rows: Record<string, Typed[]>;
   changed: Set<string>;
+  /** Who typed it, for whom. */
+  owner: Acting | undefined;
 }
 
 export interface Origin {
@@ -74,10 +78,14 @@ export class Draft {
   readonly replaces: string | undefined;
   /** What it replaces is cancelled already. */
   readonly replacesCancelled: boolean;
+  /** Why it is replaced, for the authority. */
+  readonly reason: string | undefined;
   /** The id of the document that will replace this one, should it have to be replaced. */
   readonly successor = crypto.randomUUID();
 
   definition = $state.raw<Definition>();
+  /** By whom and for whom it was begun. Once something is typed, nobody else finds it filled with her own data. */
+  owner = $state.raw<Acting>();
   typed = $state<Typed>({});
   rows = $state<Rows>({});
   checked = $state.raw<Checked>({ findings: [], facts: [], filled: {}, totals: [] });
@@ -92,6 +100,8 @@ export class Draft {
   removed = $state.raw<Removed[]>([]);
 
   doing = $state<Doing>();
+  /** What was done last, whatever came of it. */
+  did = $state<Doing>();
   stage = $state<DocumentState>('checking');
   problem = $state.raw<Problem>();
   simulation = $state.raw<Simulation>();
@@ -110,8 +120,10 @@ export class Draft {
   show: (stamp: string) => Promise<boolean> = () => Promise.reject(unseen(new Error('no page')));
 
   sending = $derived(this.doing !== undefined);
+  /** Begun by somebody else than who is logged in, or for another physician: nobody goes on with it unasked. */
+  foreign = $derived(this.isForeignTo(who.acting));
   /** Nothing can be typed now. */
-  locked = $derived(this.sending || this.simulation !== undefined || this.outcome !== undefined);
+  locked = $derived(this.sending || this.foreign || this.simulation !== undefined || this.outcome !== undefined);
   /** Rows somebody typed into, in their order: the others are not sent. */
   full: Rows = $derived.by(() => {
     const full: Rows = {};
@@ -125,7 +137,6 @@ export class Draft {
   warnings = $derived(this.checked.findings.filter((finding) => finding.severity !== 'error'));
 
   #known: Known;
-  #reason: string | undefined;
   #carried: Carried | undefined;
   #changed = new SvelteSet<string>();
   #keys = 0;
@@ -143,8 +154,9 @@ export class Draft {
     this.id = id ?? crypto.randomUUID();
     this.replaces = replaces;
     this.replacesCancelled = cancelled;
-    this.#reason = reason;
+    this.reason = reason;
     this.#known = known;
+    this.owner = actingOf(known);
     this.#carried = carried;
   }
 
@@ -165,17 +177,29 @@ export class Draft {
     }
   }
 
-  /** Puts what is known now of the physician into the fields that ask for it, unless they were typed over. */
+  /** Puts what is known now of the physician into the fields that ask for it, unless they were typed over, or somebody else began the form. */
   adopt(known: Known): void {
+    const acting = actingOf(known);
+    if (this.isForeignTo(acting)) return;
+    // What nobody knows of this physician is not what was known of the one before.
+    const isAnother = acting !== undefined && acting.physician.ehealth_id !== this.owner?.physician.ehealth_id;
     this.#known = known;
+    if (acting?.actor || !this.touched) this.owner = acting ?? this.owner;
     if (!this.definition || this.locked) return;
+    const given = prefills(fields(this.definition), known, speech.language);
     let changed = false;
-    for (const [id, value] of Object.entries(prefills(fields(this.definition), known, speech.language))) {
-      if (this.#changed.has(id) || this.typed[id] === value) continue;
+    for (const { id, prefill } of fields(this.definition)) {
+      const value = given[id] ?? (isAnother ? '' : undefined);
+      if (!prefill || value === undefined || this.#changed.has(id) || this.typed[id] === value) continue;
       this.typed[id] = value;
       changed = true;
     }
     if (changed) this.#checkSoon();
+  }
+
+  /** Whether somebody else, or for somebody else, typed into it. */
+  isForeignTo(acting: Acting | undefined): boolean {
+    return acting !== undefined && this.owner !== undefined && this.touched && !isSame(this.owner, acting);
   }
 
   get known(): Known {
@@ -192,7 +216,7 @@ export class Draft {
     const rows: Carried['rows'] = {};
     const changed = new Set([...this.#changed].filter((name) => !name.includes('/')));
     for (const [id, list] of Object.entries(this.full)) rows[id] = list.map((row) => ({ ...row.typed }));
-    return { definition: this.definition, typed: { ...this.typed }, rows, changed };
+    return { definition: this.definition, typed: { ...this.typed }, rows, changed, owner: this.owner };
   }
 
   /** Everything that fits this definition of what was carried here. */
@@ -202,11 +226,14 @@ export class Draft {
     const typed: Typed = {};
     if (!carried) return typed;
     const sources = fields(carried.definition);
-    for (const field of fields(definition)) {
+    // What is a physician's own is not another's.
+    const isAnothers = carried.owner !== undefined && carried.owner.physician.ehealth_id !== this.owner?.physician.ehealth_id;
+    const isKept = (field: Field) => !isAnothers || !field.prefill;
+    for (const field of fields(definition).filter(isKept)) {
       const source = sources.find((one) => one.id === field.id && one.type === field.type);
       if (!source) continue;
       if (field.type === 'lines') {
-        const columns = (field.columns ?? []).filter((column) => source.columns?.some((one) => one.id === column.id && one.type === column.type));
+        const columns = (field.columns ?? []).filter((column) => isKept(column) && source.columns?.some((one) => one.id === column.id && one.type === column.type));
         const list = (carried.rows[field.id] ?? []).map((cells) => {
           const row = this.#freshRow(field, definition);
           for (const { id } of columns) if (cells[id] !== undefined && cells[id] !== '') row.typed[id] = cells[id];
@@ -410,7 +437,7 @@ export class Draft {
       const { stamp, values } = this;
       if (!(await this.show(stamp))) return 'unseen';
       this.#handedOver = true;
-      this.#settle(await this.#followed(() => host.issue(this.id, this.kind, values, { replaces: this.replaces, reason: this.#reason })));
+      this.#settle(await this.#followed(() => host.issue(this.id, this.kind, values, { replaces: this.replaces, reason: this.reason })));
       return 'settled';
     });
   }
@@ -510,7 +537,7 @@ export class Draft {
     if (this.sending || (this.outcome && !onOutcome)) return 'settled';
     const typing = doing === 'send' || doing === 'simulate' || doing === 'paper';
     this.#last = () => this.#attempt(doing, what);
-    this.doing = doing;
+    this.doing = this.did = doing;
     this.problem = undefined;
     this.stage = 'checking';
     try {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { Checked, Definition, Field, Issued, JournalEntry, Simulation, Values } from './api';
+import { actingOf } from './acting';
+import type { Checked, Definition, Field, Issued, JournalEntry, Session, Simulation, Values } from './api';
 import { Draft, type Origin } from './draft.svelte';
 import { unseen } from './host';
+import type { Known } from './read/values';
 
 const definition: Definition = {
   kind: 'any',
@@ -16,6 +18,7 @@ const definition: Definition = {
   totals: [],
   cancellable: false,
   paper: false,
+  physician_only: [],
   defaults: {},
   sections: [
     {
@@ -183,12 +186,42 @@ it('an answer to older values never replaces a newer one', async () => {
   expect(draft.errors).toEqual([]);
 });
 
-it('another physician replaces the one filled in, but not what was typed', async () => {
+// --- Whose form it is --------------------------------------------------------------------------------------------------------
+
+const session = (id: string, name: string) => ({ state: 'logged_in', actor: { id, name } }) as Session;
+const asAnne = { session: session('w', 'Dr Anne Weber'), physician: anne };
+const asLuc = { session: session('m', 'Dr Luc Muller'), physician: luc };
+const asClaire = { session: session('k', 'Claire Klein'), physician: anne };
+const acting = (known: Known) => actingOf(known);
+
+it('an untouched form is for whoever works now, and keeps nothing of the physician before', async () => {
+  const draft = await opened();
+  draft.adopt(asLuc);
+  expect([draft.typed['code'], draft.owner?.physician.name, draft.isForeignTo(acting(asLuc))]).toEqual(['90000102', 'Dr Luc Muller', false]);
+  draft.adopt({ ...asLuc, physician: { ...luc, ehealth_id: '1900000003', provider_codes: [] } });
+  expect(draft.typed['code']).toBe('');
+});
+
+it('a form somebody typed into is left alone by everybody else', async () => {
   const draft = await open();
-  draft.adopt({ physician: luc });
-  expect(draft.typed).toEqual({ name: 'Muller', code: '90000102' });
+  draft.adopt(asLuc);
+  expect(draft.typed).toEqual({ name: 'Muller', code: '90000101' });
+  expect([draft.owner?.physician.name, draft.isForeignTo(acting(asLuc))]).toEqual(['Dr Anne Weber', true]);
+  draft.adopt(asAnne);
+  expect([draft.isForeignTo(acting(asAnne)), draft.isForeignTo(undefined)]).toEqual([false, false]);
+});
+
+it('the same physician by other hands is somebody else, once it is known whose hands they were', async () => {
+  const draft = await open();
+  expect(draft.isForeignTo(acting(asClaire))).toBe(false);
+  draft.adopt(asAnne);
+  expect([draft.isForeignTo(acting(asAnne)), draft.isForeignTo(acting(asClaire))]).toEqual([false, true]);
+});
+
+it('what is known later fills in what was not typed over', async () => {
+  const draft = await open();
   draft.set(definition.sections[0]!.fields[1]!, '90000199');
-  draft.adopt({ physician: anne });
+  draft.adopt({ ...asAnne, physician: { ...anne, provider_codes: ['90000111'] } });
   expect(draft.typed['code']).toBe('90000199');
 });
 

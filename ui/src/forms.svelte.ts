@@ -19,7 +19,7 @@ class Forms {
     try {
       this.list = byKey(await host.forms());
       this.problem = undefined;
-      await Promise.all([...Object.values(this.drafts), ...Object.values(this.aside).flat()].map((draft) => draft.load()));
+      await Promise.all(this.#all().map((draft) => draft.load()));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.problem = error.problem;
@@ -30,8 +30,15 @@ class Forms {
     return this.list.find((form) => form.kind === kind);
   }
 
+  /** Whether anything of a patient stands in a form. */
+  get typed(): boolean {
+    return this.#all().some((draft) => draft.touched);
+  }
+
   get known(): Known {
-    return { session: who.session, physician: who.physician ?? profile.current?.physician ?? undefined, profile: profile.current };
+    // Whoever is logged in works for the physician she chose and for nobody else.
+    const physician = who.loggedIn ? who.physician : (profile.current?.physician ?? undefined);
+    return { session: who.session, physician, profile: profile.current };
   }
 
   /** The open draft of this kind, or a new one. */
@@ -83,9 +90,26 @@ class Forms {
     await succeeded;
   }
 
+  /** Who is logged in now goes on with what somebody else began: a document of its own, with her data in the place of the other's. */
+  async takeOver(draft: Draft): Promise<void> {
+    const { replaces, replacesCancelled: cancelled, reason } = draft;
+    await this.#succeed(draft, draft.kind, { replaces, cancelled, reason });
+  }
+
+  /** Nothing of anybody is left. */
+  discard(): void {
+    for (const draft of this.#all()) void draft.forget();
+    this.drafts = {};
+    this.aside = {};
+  }
+
   /** The same values once more, as a document of its own. */
   async again(draft: Draft): Promise<void> {
     await this.#succeed(draft, draft.kind);
+  }
+
+  #all(): Draft[] {
+    return [...Object.values(this.drafts), ...Object.values(this.aside).flat()];
   }
 
   async #succeed(draft: Draft, kind: string, origin: Origin = {}): Promise<void> {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { Definition, Field, FormSummary } from './api';
+import type { Definition, Field, FormSummary, Session } from './api';
 import { Draft } from './draft.svelte';
 import { forms } from './forms.svelte';
+import { who } from './session.svelte';
 
 const field = (id: string): Field => ({ id, type: 'text', label: id, required: false });
 const definition = (kind: string, ids: string[], more: Partial<Definition> = {}): Definition => ({
@@ -17,6 +18,7 @@ const definition = (kind: string, ids: string[], more: Partial<Definition> = {})
   totals: [],
   cancellable: true,
   paper: false,
+  physician_only: [],
   defaults: {},
   sections: [{ id: 'one', title: '', fields: ids.map(field) }],
   ...more,
@@ -51,6 +53,7 @@ beforeEach(() => {
 afterEach(() => {
   forms.drafts = {};
   forms.aside = {};
+  who.session = undefined;
   vi.unstubAllGlobals();
 });
 
@@ -158,4 +161,55 @@ it('the same values once more are another document that replaces nothing', async
   await forms.again(draft);
   const next = forms.drafts['bill']!;
   expect([next.values, next.replaces, next.id === draft.id]).toEqual([{ name: 'Weis' }, undefined, false]);
+});
+
+// --- Somebody else ----------------------------------------------------------------------------------------------------------
+
+const own = definition('own', ['name'], {
+  sections: [{ id: 'one', title: '', fields: [field('name'), { ...field('code'), type: 'provider_code', prefill: 'physician.provider_codes.0' }] }],
+});
+const working = (id: string, ehealth_id: string, code: string) =>
+  ({ state: 'logged_in', actor: { id, name: id }, physician: { ehealth_id, name: id, provider_codes: [code] }, acts_for: [], notices: [] }) as unknown as Session;
+
+it('taking over makes it a document of its own, with her data in the place of the other’s', async () => {
+  definitions['own'] = own;
+  who.session = working('anne', '1900000001', '90000101');
+  const draft = await open('own');
+  draft.set(field('name'), 'Weis');
+  draft.set(own.sections[0]!.fields[1]!, '90000199');
+  who.session = working('luc', '1900000002', '90000102');
+  draft.adopt(forms.known);
+  expect(draft.isForeignTo(who.acting)).toBe(true);
+  await forms.takeOver(draft);
+  const next = forms.drafts['own']!;
+  expect([next.typed, next.isForeignTo(who.acting), next.id === draft.id]).toEqual([{ name: 'Weis', code: '90000102' }, false, false]);
+});
+
+it('by other hands for the same physician everything typed is taken over', async () => {
+  definitions['own'] = own;
+  who.session = working('anne', '1900000001', '90000101');
+  const draft = await open('own');
+  draft.set(own.sections[0]!.fields[1]!, '90000199');
+  who.session = { ...working('claire', '1900000001', '90000101'), actor: { id: 'claire', name: 'Claire' } };
+  await forms.takeOver(draft);
+  expect(forms.drafts['own']!.typed['code']).toBe('90000199');
+});
+
+it('while nobody is chosen, nobody’s data is filled in', async () => {
+  definitions['own'] = own;
+  who.session = { ...working('claire', '', ''), physician: null, acts_for: [{ ehealth_id: '1900000001', name: 'Anne', provider_codes: ['90000101'] }] };
+  expect([(await open('own')).typed['code'], who.mustChoose]).toEqual(['', true]);
+});
+
+it('discarding leaves nothing of anybody, here or in the core', async () => {
+  const draft = await open('bill');
+  draft.set(field('name'), 'Weis');
+  await draft.send();
+  await forms.replaceEmpty('asked', 'x');
+  forms.drafts['asked']!.set(field('name'), 'Weis');
+  await forms.replaceEmpty('asked', 'y');
+  expect(forms.typed).toBe(true);
+  forms.discard();
+  expect([forms.drafts, forms.aside, forms.typed]).toEqual([{}, {}, false]);
+  expect(called.filter(({ method, path }) => method === 'DELETE' && path === `/v1/documents/${draft.id}`)).toHaveLength(1);
 });

@@ -112,7 +112,10 @@ const q = encodeURIComponent;
 export const host = {
   status: () => json<Status>('/v1/status'),
   session: () => json<Session>('/v1/session'),
-  login: () => json<Session>('/v1/session/login', { method: 'POST', body: {} }),
+  /** With another account: AeS asks who it is, even where somebody is still logged in there. */
+  login: (otherAccount = false) => json<Session>('/v1/session/login', { method: 'POST', body: { other_account: otherAccount } }),
+  /** For whom the logged-in person works from now on. */
+  choose: (ehealthId: string) => json<Session>('/v1/session/physician', { method: 'PUT', body: { ehealth_id: ehealthId } }),
   logout: async () => void (await call('/v1/session', { method: 'DELETE' })),
 
   forms: async () => (await json<{ forms: FormSummary[] }>('/v1/forms')).forms,

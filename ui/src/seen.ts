@@ -1,5 +1,19 @@
 /** How long a page must have stood before the eyes, in milliseconds. */
 export const LOOKED_AT_MS = 500;
+/** A page that takes longer to be painted is a problem, in milliseconds. */
+export const PAINTED_WITHIN_MS = 8000;
+/** So long something stands before the eyes until a key may agree to it, in milliseconds: the hand may still mean what stood here before. */
+const READ_FOR_MS = 1000;
+
+/** Tells when what is drawn now has stood there long enough to be agreed to; answers how to give that up. */
+export function armAfterReading(arm: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const frame = requestAnimationFrame(() => (timer = setTimeout(arm, READ_FOR_MS)));
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
 
 /** Which pages of a document of several have stood before the eyes as they are now. */
 export class Seen {

@@ -25,10 +25,10 @@ const STATUS: &str = "/econnector/status";
 #[openapi(
     info(
         title = "eConnector",
-        description = "Sick notes and fee notes for Luxembourg: checked, signed remotely in the physician's name, deposited at mySecu.\n\n\
+        description = "Sick notes, fee notes and direct payments for Luxembourg: checked, signed remotely in the physician's name, deposited at mySecu.\n\n\
             One API, three doors. **Link**: practice software on the physician's machine, `http://127.0.0.1:17943` with the key of the user's \
             connection file. **Hospital**: integration engines, HTTPS with a token, a client certificate or an API key. **Window**: \
-            the desktop itself, in process; routes marked *window only* answer 404 elsewhere.\n\n\
+            the desktop itself, in process; routes marked *window only* answer 403 or 404 elsewhere.\n\n\
             Every error is a problem (RFC 9457) with a stable code, whose fault it is and what to do next, in the language of \
             `Accept-Language`. Names and fields are only ever added within `/v1`.",
         license(name = "EUPL-1.2", identifier = "EUPL-1.2")
@@ -124,7 +124,7 @@ const EVERYWHERE: &[Everywhere] = &[
         "504",
         "An authority cannot be reached, or the answer took too long",
         "answer-too-slow",
-        Fault::Network,
+        Fault::Us,
     ),
 ];
 
@@ -168,7 +168,7 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
             let RefOr::T(content) = content else { continue };
             match media.as_str() {
                 PROBLEM => content.example = example_of(status),
-                "application/json" => content.example = examples.of_answer(content),
+                "application/json" => content.example = examples.of_answer(path, content),
                 _ => {}
             }
         }
@@ -184,7 +184,8 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
     let language = RefOr::Ref(Ref::new("#/components/parameters/AcceptLanguage"));
     operation.parameters.get_or_insert_default().push(language);
     if let Some(RefOr::T(body)) = &mut operation.request_body {
-        body.required = Some(Required::True);
+        let optional = path.ends_with("/session/login");
+        body.required = Some(if optional { Required::False } else { Required::True });
         for (media, content) in &mut body.content {
             if let RefOr::T(content) = content {
                 examples.add_to_request(path, method, media, content);
@@ -223,9 +224,14 @@ fn callers(path: &str, open: bool) -> Vec<SecurityRequirement> {
     if path.contains("/v1/link") || path == STATUS {
         return vec![SecurityRequirement::default()];
     }
-    let link = [all(&["connection_key", "software"]), all(&["connection_key", "software", "bearer"])];
+    let link = [
+        all(&["connection_key", "software"]),
+        all(&["connection_key", "software", "bearer"]),
+        all(&["connection_key", "software", "bearer", "physician"]),
+    ];
     let hospital = [
         all(&["bearer"]),
+        all(&["bearer", "physician"]),
         all(&["client_key", "physician"]),
         all(&["client_certificate", "physician"]),
     ];
@@ -242,7 +248,9 @@ fn add_security_schemes(components: &mut Components) {
                 HttpBuilder::new()
                     .scheme(HttpAuthScheme::Bearer)
                     .bearer_format("JWT")
-                    .description(Some("AeS access token of the physician. Wins over every other way."))
+                    .description(Some(
+                        "AeS access token of the physician, or of somebody who acts for her. Wins over every other way.",
+                    ))
                     .build(),
             ),
         ),
@@ -276,7 +284,8 @@ fn add_security_schemes(components: &mut Components) {
             "physician",
             header(
                 "X-EConnector-Physician",
-                "Hospital, with an API key or a client certificate: the eHealthID, 10 digits, in whose name the server gets a token.",
+                "The eHealthID, 10 digits, in whose name the call is made. Beside a token: which of the physicians it lists, when there are \
+                 several. Hospital, with an API key or a client certificate: always; the server gets a token in her name.",
             ),
         ),
     ];
@@ -331,7 +340,7 @@ fn with_headers(mut answer: Response, status: &str) -> Response {
     add("X-Request-Id", "RequestId");
     match status {
         "401" => add("WWW-Authenticate", "Authenticate"),
-        "403" | "429" | "503" => add("Retry-After", "RetryAfter"),
+        "403" | "408" | "429" | "503" | "504" => add("Retry-After", "RetryAfter"),
         _ => {}
     }
     answer

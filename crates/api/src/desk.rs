@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use crate::Shared;
 use crate::dto::{PrintBody, PrintView, PrintersView};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{AtDesk, Id, InPath, Json, Language};
+use crate::input::{AtDesk, ByPerson, Id, InPath, Json, Language};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -32,15 +32,16 @@ async fn profile(State(shared): State<Shared>, Language(lang): Language, AtDesk(
 
 /// Keeps the logged-in physician's own data in place of what was kept before.
 ///
-/// Nothing of a patient belongs here.
+/// Nothing of a patient belongs here. Only the physician herself, and on the link only with a token of hers.
 #[utoipa::path(put, path = "/econnector/v1/profile", tag = "profile", request_body = Profile, responses(
     (status = 200, description = "Kept", body = Profile),
+    (status = 403, description = "Whoever acts has only the physician's mandate; or software asks for it in the desktop's session"),
     (status = 404, description = "This door has no profiles"),
     (status = 422, description = "Something in it cannot be kept; the findings say what")))]
 async fn keep_profile(
     State(shared): State<Shared>,
     Language(lang): Language,
-    AtDesk(caller): AtDesk,
+    ByPerson(caller): ByPerson,
     Json(profile): Json<Profile>,
 ) -> Result<axum::Json<Profile>, Fail> {
     shared

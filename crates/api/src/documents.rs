@@ -1,9 +1,9 @@
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use econnector_connector::{Cancel, Issue, Issued, Paper};
+use econnector_connector::{Cancel, Intent, Issue, Issued, Paper};
 use econnector_forms::Lang;
-use econnector_loopback::Action;
+use econnector_loopback::{Action, Approval};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::Shared;
 use crate::dto::{CancellationBody, DocumentParts, DocumentView, EntryView, IssueBody, PaperBody, Pdf, ProgressView};
 use crate::fail::{Fail, OrFail as _};
-use crate::gate::{Actor, Wanted};
+use crate::gate::Actor;
 use crate::input::{FORM_LIMIT, Id, InPath, InQuery, Json, Language, PDF_LIMIT, PageFormat, PageNumber, Who, new_id};
 use crate::parts::comes_in_parts;
 use crate::routes::{PDF, SVG, page, page_number, titles};
@@ -47,24 +47,20 @@ async fn issue(State(shared): State<Shared>, Language(lang): Language, actor: Ac
         return deposit_parts(&shared, actor, request, lang).await;
     }
     let Json(body) = Json::<IssueBody>::of(request, FORM_LIMIT).await?;
-    let id = new_id(body.id).or_fail(lang)?;
-    actor.check(&shared, &body.kind, &body.values, lang)?;
-    let wanted = Wanted {
-        action: Action::Sign,
-        id,
-        kind: Some(&body.kind),
-        values: Some(&body.values),
-        pdf: None,
-        reason: body.reason.as_ref(),
-    };
-    actor.may(&shared, wanted, lang).await?;
     let issue = Issue {
-        id,
+        id: new_id(body.id).or_fail(lang)?,
         kind: body.kind,
         values: body.values,
         replaces: body.replaces.map(|Id(id)| id),
         reason: body.reason,
     };
+    let shown = |physician: &str| Approval {
+        kind: Some(issue.kind.clone()),
+        values: Some(issue.values.clone()),
+        reason: issue.reason.clone(),
+        ..Approval::of(Action::Sign, issue.id, physician)
+    };
+    actor.may(&shared, Intent::Issue(&issue), lang, shown).await?;
     let issued = shared.connector.issue(actor.caller, issue, lang).await.or_fail(lang)?;
     Ok(settled(&shared, issued, lang))
 }
@@ -163,15 +159,12 @@ async fn cancel(
         reason: body.reason,
         replaced_by: body.replaced_by.map(new_id).transpose().or_fail(lang)?,
     };
-    let wanted = Wanted {
-        action: Action::Cancel,
-        id,
-        kind: None,
-        values: None,
-        pdf: None,
-        reason: Some(&cancel.reason),
+    let shown = |physician: &str| Approval {
+        reason: Some(cancel.reason.clone()),
+        replaced_by: cancel.replaced_by,
+        ..Approval::of(Action::Cancel, id, physician)
     };
-    actor.may(&shared, wanted, lang).await?;
+    actor.may(&shared, Intent::Cancel(&cancel), lang, shown).await?;
     let line = shared.connector.cancel(actor.caller, cancel).await.or_fail(lang)?;
     Ok(axum::Json(line.into()))
 }

@@ -5,10 +5,11 @@ use base64::alphabet::STANDARD as STANDARD_ALPHABET;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use econnector_base::{Fault, Patient};
 use econnector_connector::{
-    Contestation, Issued, JournalLine, Problem, Progress, Receipt, Simulated, Status, Values, Verification, VoletCopy,
+    Contestation, Issued, JournalLine, LockRule, Problem, Progress, Receipt, Simulated, Status, Values, Verification, VoletCopy,
 };
 use econnector_forms::{Contested, Environment, FormSummary, Lang, Severity};
-use econnector_loopback::LinkFacts;
+use econnector_identity::Logins;
+use econnector_loopback::{LinkFacts, RemarkView, ReplacedView};
 use econnector_printing::Printer;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -211,11 +212,43 @@ pub(crate) struct ApprovalView {
     /// For a cancellation: why, in the software's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// The document whose place it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<ReplacedView>,
+    /// For a cancellation: the document that will take the place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced_by: Option<Uuid>,
+    /// The XML that is deposited with a page made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<MessageView>,
+    /// The remarks of the authority that are to be contested.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) remarks: Vec<RemarkView>,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) since: OffsetDateTime,
     /// The document in the journal, when it is there already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<LineFacts>,
+}
+
+/// What an XML says that is deposited with a page made elsewhere. It is sent as it came.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MessageView {
+    /// The provider codes in it that may be the physician's.
+    pub(crate) provider_codes: Vec<String>,
+    /// How many rows it has.
+    pub(crate) lines: usize,
+    /// What its form shows of it.
+    pub(crate) facts: Vec<MessageFact>,
+}
+
+/// One thing that a message says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MessageFact {
+    pub(crate) label: String,
+    /// As it stands in the message.
+    pub(crate) value: String,
 }
 
 /// A line of the journal, in short.
@@ -512,10 +545,29 @@ pub(crate) struct EntryView {
     pub(crate) problem_code: Option<String>,
 }
 
+/// How to log in.
+#[derive(Default, Deserialize, ToSchema)]
+pub(crate) struct LoginBody {
+    /// AeS asks who it is, whoever was logged in there before.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub(crate) other_account: bool,
+}
+
+/// For whom the logged-in person works from now on.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ChoiceBody {
+    /// One of the session's `acts_for`, 10 digits.
+    #[schema(pattern = "^[0-9]{10}$", example = "1900000002")]
+    pub(crate) ehealth_id: String,
+}
+
 /// Who is logged in on this machine, and for whom.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionDto {
     pub(crate) state: SessionState,
+    /// Whose logins this installation takes.
+    pub(crate) logins: LoginsView,
     /// Whether this is the real thing.
     pub(crate) environment: Environment,
     /// While logging in: the address to open if no browser did.
@@ -523,19 +575,50 @@ pub(crate) struct SessionDto {
     pub(crate) login_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) actor: Option<ActorView>,
+    /// For whom; absent until somebody with several physicians has chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) physician: Option<PhysicianView>,
-    /// A secretary's physicians.
+    /// Whether `physician` is somebody else than the actor, who works for her by her mandate.
+    pub(crate) mandate: bool,
+    /// Everybody she may choose, herself first if she is a physician; empty where there is no choice.
     pub(crate) acts_for: Vec<PhysicianView>,
+    /// When this login was done, or this session was taken up again. A renewal changes nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(crate) since: Option<OffsetDateTime>,
     /// When the session ends unless it is renewed.
     #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub(crate) until: Option<OffsetDateTime>,
     /// Whether the next start needs no login.
     pub(crate) remembered: bool,
+    /// AeS' clock minus this computer's, in seconds: positive when this computer is behind. Absent until AeS has answered once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clock_skew_seconds: Option<i64>,
+    /// When the window hides what it shows.
+    pub(crate) lock: LockRule,
     pub(crate) notices: Vec<Notice>,
     /// Why the last login failed or the session ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<Problem>,
+}
+
+/// Whose logins an installation takes: those of this desktop, the tokens of callers, or both.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Logins)]
+pub(crate) enum LoginsView {
+    Own,
+    Delegated,
+    Both,
+}
+
+impl From<Logins> for LoginsView {
+    fn from(logins: Logins) -> Self {
+        match logins {
+            Logins::Own => Self::Own,
+            Logins::Delegated => Self::Delegated,
+            Logins::Both => Self::Both,
+        }
+    }
 }
 
 /// `logged_out`, `logging_in`, `logged_in`.

@@ -2,8 +2,8 @@
 //! that neither can say what is not so. Nobody in them is a real person.
 
 use econnector_base::Fault;
-use econnector_connector::{Check, Checkup, FactView, FindingView, PaymentView, Problem, Receipt, Status, TotalView};
-use econnector_forms::{Environment, Lang, Pack, Severity, Workflow};
+use econnector_connector::{Check, Checkup, FactView, FindingView, LockRule, PaymentView, Problem, Receipt, Status, TotalView};
+use econnector_forms::{Definition, Environment, Lang, Pack, Severity, Workflow};
 use econnector_loopback::{Action, Decision, LinkView, NewOrigin, OriginView, RefusedView, SoftwareView, WaitingKind, WaitingView};
 use econnector_printing::Printer;
 use econnector_profile::{BillingCode, Profile};
@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use crate::description::example;
 use crate::dto::{
-    ActorView, ApprovalView, ContestationView, DocumentView, EntryView, FormsView, JournalView, LineFacts, Notice, PhysicianView,
-    PrintView, PrintersView, ProgressView, SessionDto, SessionState, SharesView, SignerView, SimulatedLineView, SimulationAnomaly,
-    SimulationView, StateView, UsableView, VerificationView, VoletView,
+    ActorView, ApprovalView, ContestationView, DocumentView, EntryView, FormsView, JournalView, LineFacts, LoginsView, Notice,
+    PhysicianView, PrintView, PrintersView, ProgressView, SessionDto, SessionState, SharesView, SignerView, SimulatedLineView,
+    SimulationAnomaly, SimulationView, StateView, UsableView, VerificationView, VoletView,
 };
 
 const ID: Uuid = Uuid::from_u128(0x6f1d_6a4e_9d1f_4a2e_8f57_1c2f_3a4b_5c6d);
@@ -102,6 +102,8 @@ impl Examples {
             ("post", "documents/{id}/print", _) => json!({ "volets": [self.volet()] }),
             ("post", "pid/simulations/{id}/validation", _) => json!({}),
             ("post", "pid/simulations/{id}/contestation", _) => json!({ "anomalies": [{ "id": "A-1", "code": "1" }] }),
+            ("post", "session/login", _) => json!({ "other_account": false }),
+            ("put", "session/physician", _) => json!({ "ehealth_id": "1900000002" }),
             ("put", "profile", _) => serde_json::to_value(profile()).ok()?,
             ("put", "link/software/{name}", _) => json!({ "decision": "allowed", "trusted_today": false }),
             ("post", "link/origins", _) => json!({ "origin": "https://cabinet.example.lu" }),
@@ -110,8 +112,11 @@ impl Examples {
         })
     }
 
-    /// The example of an answer, by the name of its schema.
-    pub(crate) fn of_answer(&self, content: &Content) -> Option<Value> {
+    /// The example of an answer, by the name of its schema; of the only one that has none, by its path.
+    pub(crate) fn of_answer(&self, path: &str, content: &Content) -> Option<Value> {
+        if path.ends_with("/schema") {
+            return self.schema();
+        }
         let Some(RefOr::Ref(schema)) = &content.schema else { return None };
         let name = schema.ref_location.rsplit('/').next()?;
         let value = match name {
@@ -124,6 +129,7 @@ impl Examples {
             "FormsView" => serde_json::to_value(FormsView {
                 forms: self.packs.iter().map(|pack| pack.summary(Lang::En)).collect(),
             }),
+            "Definition" => serde_json::to_value(self.definition()?),
             "Checkup" => serde_json::to_value(checkup()),
             "DocumentView" => serde_json::to_value(self.document()),
             "ProgressView" => serde_json::to_value(self.progress()),
@@ -156,6 +162,33 @@ impl Examples {
             _ => return None,
         };
         value.ok()
+    }
+
+    /// The beginning of a form's definition: the whole of one is long.
+    fn definition(&self) -> Option<Definition> {
+        let pack = self.packs.first()?;
+        let mut definition = pack.definition(Lang::En, WHEN.date());
+        definition.sections.truncate(2);
+        for field in definition.sections.iter_mut().flat_map(|section| &mut section.fields) {
+            if let Some(options) = &mut field.options {
+                options.truncate(2);
+            }
+        }
+        Some(definition)
+    }
+
+    /// The same of its schema.
+    fn schema(&self) -> Option<Value> {
+        let mut schema = self.packs.first()?.json_schema();
+        let shown = self.definition()?.sections;
+        let shown = |id: &str| shown.iter().flat_map(|section| &section.fields).any(|field| field.id == id);
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.retain(|id, _| shown(id));
+        }
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|id| id.as_str().is_some_and(shown));
+        }
+        Some(schema)
     }
 
     fn volet_view(&self, content: Option<&str>) -> VoletView {
@@ -300,6 +333,10 @@ impl Examples {
             form: None,
             document: ID,
             reason: Some("Erreur de date".to_owned()),
+            message: None,
+            replaces: None,
+            replaced_by: None,
+            remarks: Vec::new(),
             since: WHEN,
             line: Some(LineFacts {
                 kind: self.kind(Workflow::Deposit),
@@ -351,6 +388,7 @@ fn status() -> Status {
 fn session() -> SessionDto {
     SessionDto {
         state: SessionState::LoggedIn,
+        logins: LoginsView::Both,
         environment: Environment::Training,
         login_url: None,
         actor: Some(ActorView {
@@ -362,9 +400,13 @@ fn session() -> SessionDto {
             name: "Dr Anne Weber".to_owned(),
             provider_codes: vec!["90000101".to_owned()],
         }),
+        mandate: false,
         acts_for: Vec::new(),
+        since: Some(WHEN - time::Duration::minutes(90)),
         until: Some(WHEN + time::Duration::minutes(30)),
         remembered: false,
+        clock_skew_seconds: Some(0),
+        lock: LockRule::default(),
         notices: Vec::new(),
         problem: None,
     }

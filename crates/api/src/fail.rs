@@ -1,13 +1,11 @@
 use std::any::Any;
 
-use axum::http::response::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use econnector_base::Explain;
 use econnector_connector::{Error, Problem, RequestError};
 use econnector_forms::Lang;
 
-use crate::Refusal;
 use crate::input::Language;
 
 /// An error on its way out, with the language to say it in.
@@ -40,29 +38,15 @@ impl Fail {
         Self::of(Problem::explain(error, lang))
     }
 
-    /// Status, headers and body, for doors without axum's response type.
-    pub(crate) fn into_parts(self) -> (Parts, Vec<u8>) {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        tracing::info!(code = self.0.code, fault = ?self.0.fault, correlation_id = self.0.correlation_id, "answered with a problem");
-        let mut response = axum::http::Response::new(());
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(after) = Refusal::retry_after(&self.0.code) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
-        }
-        // A problem is made of strings and numbers: it always has a JSON form.
-        (response.into_parts().0, serde_json::to_vec(&self.0).unwrap_or_default())
+    /// The answer, for doors without axum's response type.
+    pub(crate) fn into_answer(self) -> axum::http::Response<Vec<u8>> {
+        econnector_answers::problem(&self.0)
     }
 }
 
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        let (parts, body) = self.into_parts();
-        Response::from_parts(parts, body.into())
+        self.into_answer().map(Body::from)
     }
 }
 

@@ -2,12 +2,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::HeaderMap;
 use axum::http::{Request, Response};
+use econnector_answers::language;
 use econnector_base::Explain;
-use econnector_connector::Problem;
 use tower::ServiceExt as _;
-
-use crate::fail::Fail;
-use crate::input::language;
 
 /// Answers one request without a socket: how the window reaches the router.
 pub async fn answer(router: Router, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
@@ -23,6 +20,5 @@ pub async fn answer(router: Router, request: Request<Vec<u8>>) -> Response<Vec<u
 
 /// The answer to any request while there is no router, because the core did not start.
 pub fn answer_with_problem(error: &dyn Explain, headers: &HeaderMap) -> Response<Vec<u8>> {
-    let (parts, body) = Fail::of(Problem::explain(error, language(headers))).into_parts();
-    Response::from_parts(parts, body)
+    econnector_answers::explained(error, language(headers))
 }

@@ -7,6 +7,7 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use econnector_answers::language;
 use econnector_base::Secret;
 use econnector_connector::{Caller, RequestError};
 use econnector_forms::Lang;
@@ -20,7 +21,7 @@ use crate::{Door, Refusal, Shared};
 /// A form with its values is a few kilobytes; this is generous and still no memory hole.
 pub(crate) const FORM_LIMIT: usize = 2 * 1024 * 1024;
 /// A body that carries a PDF.
-pub(crate) const PDF_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const PDF_LIMIT: usize = econnector_answers::LARGEST_BODY;
 
 /// A caller whom the hospital's door knows by API key or client certificate, as an extension of the request. It says with each request
 /// in whose name it calls.
@@ -61,7 +62,9 @@ impl FromRequestParts<Shared> for Who {
                 if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
                     return Err(refuse());
                 }
-                Ok(Self(Caller::Bearer(Arc::new(Secret::new(token.trim())))))
+                let token = Arc::new(Secret::new(token.trim()));
+                let physician = physician(&parts.headers)?;
+                Ok(Self(Caller::Bearer { token, physician }))
             }
             None => match (&shared.door, parts.extensions.get::<TrustedClient>()) {
                 (Door::Hospital, Some(client)) => delegate(client, &parts.headers).map(Self),
@@ -72,14 +75,25 @@ impl FromRequestParts<Shared> for Who {
     }
 }
 
+/// The eHealthID of the physician in whose name a caller says that it calls.
+fn physician(headers: &HeaderMap) -> Result<Option<String>, Fail> {
+    let mut named = headers.get_all(PHYSICIAN).iter();
+    match (named.next().map(|value| value.to_str()), named.next()) {
+        (None, _) => Ok(None),
+        (Some(Ok(id)), None) if is_ehealth_id(id) => Ok(Some(id.to_owned())),
+        _ => Err(Fail::explained(&Refusal::PhysicianHeader, language(headers))),
+    }
+}
+
+/// Whether a text has the form of an eHealthID.
+pub(crate) fn is_ehealth_id(text: &str) -> bool {
+    text.len() == 10 && text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 /// The caller in the name of the physician that it says.
 fn delegate(client: &TrustedClient, headers: &HeaderMap) -> Result<Caller, Fail> {
     let refuse = |refusal| Fail::explained(&refusal, language(headers));
-    let mut named = headers.get_all(PHYSICIAN).iter();
-    let ehealth_id = match (named.next().map(|value| value.to_str()), named.next()) {
-        (Some(Ok(id)), None) if id.len() == 10 && id.bytes().all(|digit| digit.is_ascii_digit()) => id.to_owned(),
-        _ => return Err(refuse(Refusal::PhysicianHeader)),
-    };
+    let ehealth_id = physician(headers)?.ok_or_else(|| refuse(Refusal::PhysicianHeader))?;
     if client.physicians.as_ref().is_some_and(|allowed| !allowed.contains(&ehealth_id)) {
         return Err(refuse(Refusal::PhysicianNotAllowed));
     }
@@ -104,6 +118,21 @@ impl FromRequestParts<Shared> for AtDesk {
     }
 }
 
+/// Who calls, for what practice software may not decide in the desktop's session. With a token of its own it acts in no session.
+pub(crate) struct ByPerson(pub(crate) Caller);
+
+impl FromRequestParts<Shared> for ByPerson {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Fail> {
+        let AtDesk(caller) = AtDesk::from_request_parts(parts, shared).await?;
+        match (&shared.door, &caller) {
+            (Door::Loopback(_), Caller::OwnSession) => Err(Fail::new(RequestError::WindowOnly, language(&parts.headers))),
+            _ => Ok(Self(caller)),
+        }
+    }
+}
+
 /// A JSON body. What is wrong with it is never echoed: parser messages quote values, and values describe patients.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -122,10 +151,31 @@ impl<T: DeserializeOwned> Json<T> {
         if !is_media(request.headers(), "application/json") {
             return Err(Fail::new(RequestError::MediaType, lang));
         }
-        let body = whole_body(request, limit, lang).await?;
-        serde_json::from_slice(&body)
+        Self::read(&whole_body(request, limit, lang).await?, lang)
+    }
+
+    fn read(body: &[u8], lang: Lang) -> Result<Self, Fail> {
+        serde_json::from_slice(body)
             .map(Self)
             .map_err(|_| Fail::new(RequestError::Body, lang))
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct JsonOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNothing<T> {
+    type Rejection = Fail;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fail> {
+        let lang = language(request.headers());
+        let is_json = is_media(request.headers(), "application/json");
+        let body = whole_body(request, FORM_LIMIT, lang).await?;
+        match (body.is_empty(), is_json) {
+            (true, _) => Ok(Self(T::default())),
+            (false, true) => Json::read(&body, lang).map(|Json(body)| Self(body)),
+            (false, false) => Err(Fail::new(RequestError::MediaType, lang)),
+        }
     }
 }
 
@@ -263,11 +313,4 @@ impl<S: Send + Sync> FromRequestParts<S> for PageFormat {
             .is_some_and(|media| media.trim().eq_ignore_ascii_case("image/svg+xml"));
         Ok(if svg { Self::Svg } else { Self::Pdf })
     }
-}
-
-pub(crate) fn language(headers: &HeaderMap) -> Lang {
-    headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .map_or(Lang::Fr, Lang::negotiate)
 }

@@ -21,13 +21,13 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
+use axum::http::header;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use econnector_connector::Connector;
 use econnector_loopback::Link;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::input::FORM_LIMIT;
@@ -66,22 +66,12 @@ pub fn router(connector: Arc<Connector>, door: Door) -> Router {
         .method_not_allowed_fallback(fail::method_not_allowed)
         .layer(CatchPanicLayer::custom(fail::panicked))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("same-origin"),
-        ))
+        .layer(map_response(hardened))
+}
+
+async fn hardened(mut response: Response) -> Response {
+    econnector_answers::harden(response.headers_mut());
+    response
 }
 
 /// The OpenAPI 3.1 document, as committed in docs/openapi.json and served by every door.

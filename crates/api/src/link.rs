@@ -6,9 +6,11 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use econnector_answers::language;
 use econnector_base::Explain;
 use econnector_connector::{Caller, Error, Preview, RequestError, Values};
 use econnector_forms::Lang;
+use econnector_identity::{IdentityError, SessionState};
 use econnector_loopback::{Action, Approval, Link, LinkError, LinkView, NewOrigin, WaitingKind};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,9 +18,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::dto::{AnswerBody, ApprovalView, DecisionBody, DecisionWord, LineFacts, OriginBody};
+use crate::dto::{AnswerBody, ApprovalView, DecisionBody, DecisionWord, LineFacts, MessageFact, MessageView, OriginBody};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{Id, InPath, InQuery, Json, Language, PageNumber, language, whole};
+use crate::input::{Id, InPath, InQuery, Json, Language, PageNumber, whole};
 use crate::routes::{SVG, page, page_number};
 use crate::{Door, Shared};
 
@@ -84,22 +86,47 @@ async fn link(AtWindow(link): AtWindow, Language(lang): Language, InQuery(query)
 #[utoipa::path(put, path = "/econnector/v1/link/software/{name}", tag = "link", params(("name" = String, Path, description = "As it calls itself")),
     request_body = DecisionBody, responses(
     (status = 204, description = "Decided"),
+    (status = 401, description = "Trusted for today, and nobody is logged in to sign for"),
     (status = 404, description = "No software of that name asked; or not here: window only"),
-    (status = 409, description = "The installation decided this")))]
+    (status = 409, description = "Trusted for today, and no physician is chosen to sign for")))]
 async fn decide(
+    State(shared): State<Shared>,
     AtWindow(link): AtWindow,
     Language(lang): Language,
     InPath(name): InPath<String>,
     Json(body): Json<DecisionBody>,
 ) -> Result<StatusCode, Fail> {
     let allowed = body.decision == DecisionWord::Allowed;
-    let trusted = body.trusted_today.filter(|_| allowed);
+    // Trust is one physician's, in what is signed in her name.
+    let trusting = match body.trusted_today.filter(|_| allowed) {
+        Some(true) => Some(acting_for(&shared, lang).await?),
+        _ => None,
+    };
     kept(lang, move || {
         link.decide(&name, allowed)?;
-        trusted.map_or(Ok(()), |trusted| link.trust_today(&name, trusted))
+        match (trusting, body.trusted_today) {
+            (Some(physician), _) => link.trust_today(&name, &physician),
+            (None, Some(_)) => {
+                link.distrust(&name);
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The eHealthID of the physician for whom somebody works at this desk.
+async fn acting_for(shared: &Shared, lang: Lang) -> Result<String, Fail> {
+    match shared.connector.session().await.state {
+        SessionState::LoggedIn {
+            physician: Some(physician),
+            ..
+        } => Ok(physician.ehealth_id),
+        SessionState::LoggedIn { .. } => Err(Fail::new(IdentityError::PhysicianNotChosen, lang)),
+        _ => Err(Fail::new(IdentityError::LoginRequired, lang)),
+    }
 }
 
 /// Forgets what was decided about a software: it is asked anew when it comes again.
@@ -168,6 +195,19 @@ async fn approval(
     let waiting = or_fail(waiting.ok_or(LinkError::Unknown), lang)?;
     let lines = shared.connector.journal(&Caller::OwnSession).await.or_fail(lang)?;
     let line = lines.into_iter().map(|line| line.entry).find(|entry| entry.id == asked.document);
+    let message = asked.message.as_ref().zip(asked.kind.as_deref());
+    let message = message.map(|(message, kind)| MessageView {
+        provider_codes: message.provider_codes.clone(),
+        lines: message.lines,
+        facts: message
+            .facts
+            .iter()
+            .map(|(name, value)| MessageFact {
+                label: shared.connector.label(kind, name, lang),
+                value: value.to_string(),
+            })
+            .collect(),
+    });
     Ok(axum::Json(ApprovalView {
         id,
         software: waiting.software,
@@ -175,6 +215,10 @@ async fn approval(
         form: asked.kind.clone(),
         document: asked.document,
         reason: asked.reason.as_ref().map(|reason| reason.reveal().clone()),
+        message,
+        replaces: asked.replaces.clone(),
+        replaced_by: asked.replaced_by,
+        remarks: asked.remarks.clone(),
         since: waiting.since,
         line: line.map(|entry| LineFacts {
             kind: entry.kind,
@@ -201,8 +245,7 @@ async fn approval_page(
     let n = page_number(Some(n));
     if let Some(pdf) = &asked.pdf {
         let pdf = std::sync::Arc::clone(pdf);
-        let drawn = tokio::task::spawn_blocking(move || econnector_documents::pages_of_pdf(&pdf, n)).await;
-        let (svg, pages) = drawn.map_err(|_| Error::Interrupted).and_then(|drawn| Ok(drawn?)).or_fail(lang)?;
+        let (svg, pages) = shared.connector.drawn(pdf, n).await.or_fail(lang)?;
         return Ok(page(SVG, svg, pages));
     }
     let (preview, shown) = (to_preview(&shared, &asked, lang).await?, n);
@@ -233,7 +276,8 @@ async fn to_preview(shared: &Shared, asked: &Approval, lang: Lang) -> Result<Pre
         kind,
         volet: volet.name,
         values: asked.values.clone().unwrap_or_else(|| Values::new(serde_json::Map::new())),
-        simulation: asked.simulation,
+        simulation: asked.simulation.map(|(id, _)| id),
+        mark: asked.simulation.map(|(_, mark)| mark),
     })
 }
 

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use econnector_base::{Explain, Fault};
 
 /// Why a door turns a request away before any use case sees it.
@@ -12,15 +10,12 @@ pub enum Refusal {
     /// A form kind without the XML that is to be deposited, or the XML without a form kind. Nothing is signed: which was meant?
     #[error("of the parts `kind` and `xml` only one came")]
     DepositIncomplete,
-    /// An API key or a client certificate without the physician in whose name it calls.
+    /// The physician in whose name it is called is no eHealthID; or an API key or a client certificate came without one.
     #[error("X-EConnector-Physician is missing or is no eHealthID of 10 digits")]
     PhysicianHeader,
     /// This caller may not act for this physician.
     #[error("the clients file does not allow this caller to act for this physician")]
     PhysicianNotAllowed,
-    /// Another physician logged in while the first was asked.
-    #[error("the session changed while the physician was asked")]
-    SessionChanged,
     /// This caller sends more than its share.
     #[error("too many requests of this caller")]
     TooManyRequests,
@@ -55,18 +50,6 @@ pub enum PartFault {
     Malformed(&'static str),
 }
 
-impl Refusal {
-    /// When to come back.
-    #[must_use]
-    pub fn retry_after(code: &str) -> Option<Duration> {
-        match code {
-            "too-many-requests" | "server-busy" | "link-busy" => Some(Duration::from_secs(2)),
-            "software-waiting" => Some(Duration::from_secs(5)),
-            _ => None,
-        }
-    }
-}
-
 impl Explain for Refusal {
     fn code(&self) -> &'static str {
         match self {
@@ -74,7 +57,6 @@ impl Explain for Refusal {
             Self::DepositIncomplete => "deposit-incomplete",
             Self::PhysicianHeader => "physician-header",
             Self::PhysicianNotAllowed => "physician-not-allowed",
-            Self::SessionChanged => "session-changed",
             Self::TooManyRequests => "too-many-requests",
             Self::Busy => "server-busy",
             Self::RequestTooSlow => "request-too-slow",

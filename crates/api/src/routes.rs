@@ -11,9 +11,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::dto::{ActorView, EntryView, FormsView, JournalView, Notice, Pdf, SessionDto, SessionState, UsableView, ValuesBody};
+use crate::dto::{
+    ActorView, ChoiceBody, EntryView, FormsView, JournalView, LoginBody, Notice, Pdf, SessionDto, SessionState, UsableView, ValuesBody,
+};
 use crate::fail::{Fail, OrFail as _};
-use crate::input::{Id, InPath, InQuery, Json, Language, PageFormat, PageNumber, Who};
+use crate::input::{Id, InPath, InQuery, Json, JsonOrNothing, Language, PageFormat, PageNumber, Who, is_ehealth_id};
 use crate::{Door, Shared, desk, documents, link, signatures, simulations};
 
 pub(crate) const SVG: &str = "image/svg+xml";
@@ -25,6 +27,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(status))
         .routes(routes!(session, logout))
         .routes(routes!(login))
+        .routes(routes!(choose))
         .routes(routes!(forms))
         .routes(routes!(form))
         .routes(routes!(schema))
@@ -83,26 +86,54 @@ async fn session(State(shared): State<Shared>, Language(lang): Language) -> Resu
 
 /// Opens AeS's login page in the system browser.
 ///
-/// Ask `GET /v1/session` until `state` is `logged_in`.
-#[utoipa::path(post, path = "/econnector/v1/session/login", tag = "session", responses(
+/// Ask `GET /v1/session` until `state` is `logged_in`. The body may be left out.
+#[utoipa::path(post, path = "/econnector/v1/session/login", tag = "session", request_body = LoginBody, responses(
     (status = 202, description = "The login is under way", body = SessionDto),
     (status = 403, description = "Logins of this program's own are not allowed here"),
-    (status = 404, description = "This door has no session")))]
-async fn login(State(shared): State<Shared>, Language(lang): Language) -> Result<(StatusCode, axum::Json<SessionDto>), Fail> {
+    (status = 404, description = "This door has no session"),
+    (status = 409, description = "Another eConnector of this user has the session")))]
+async fn login(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    JsonOrNothing(body): JsonOrNothing<LoginBody>,
+) -> Result<(StatusCode, axum::Json<SessionDto>), Fail> {
     own_session(&shared, lang)?;
-    let view = shared.connector.login(lang).await.or_fail(lang)?;
+    let view = shared.connector.login(lang, body.other_account).await.or_fail(lang)?;
     Ok((StatusCode::ACCEPTED, axum::Json(session_view(&shared.connector, view, lang))))
 }
 
+/// Says for which of her physicians the logged-in person works from now on.
+///
+/// Window only. What was issued or simulated for another is forgotten; the journal keeps its lines.
+#[utoipa::path(put, path = "/econnector/v1/session/physician", tag = "session", request_body = ChoiceBody, responses(
+    (status = 200, description = "The session, for this physician", body = SessionDto),
+    (status = 403, description = "The physician does not let her; or not here: window only"),
+    (status = 404, description = "This door has no session")))]
+async fn choose(
+    State(shared): State<Shared>,
+    Language(lang): Language,
+    Json(body): Json<ChoiceBody>,
+) -> Result<axum::Json<SessionDto>, Fail> {
+    decided_at_window(&shared, lang)?;
+    if !is_ehealth_id(&body.ehealth_id) {
+        return Err(Fail::new(RequestError::Body, lang));
+    }
+    let view = shared.connector.choose(&body.ehealth_id).await.or_fail(lang)?;
+    Ok(axum::Json(session_view(&shared.connector, view, lang)))
+}
+
 /// Ends the session here and at AeS, or cancels a login under way.
+///
+/// Window only.
 #[utoipa::path(delete, path = "/econnector/v1/session", tag = "session", responses(
     (status = 204, description = "Logged out"),
+    (status = 403, description = "Not here: window only"),
     (status = 404, description = "This door has no session"),
     (status = 500, description = "Logged out here; this program failed to say so at AeS"),
     (status = 502, description = "Logged out here; AeS failed"),
     (status = 504, description = "Logged out here; AeS could not be told")))]
 async fn logout(State(shared): State<Shared>, Language(lang): Language) -> Result<StatusCode, Fail> {
-    own_session(&shared, lang)?;
+    decided_at_window(&shared, lang)?;
     shared.connector.logout().await.or_fail(lang)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -197,6 +228,7 @@ async fn preview(
         volet,
         values: body.values,
         simulation: query.simulation.map(|Id(id)| id),
+        mark: None,
     };
     let document = shared.connector.preview(&caller, preview).await.or_fail(lang)?;
     let pages = document.pages();
@@ -224,6 +256,16 @@ fn own_session(shared: &Shared, lang: Lang) -> Result<(), Fail> {
     }
 }
 
+/// Practice software works in the desktop's session, and does not decide about it.
+fn decided_at_window(shared: &Shared, lang: Lang) -> Result<(), Fail> {
+    own_session(shared, lang)?;
+    if matches!(shared.door, Door::Loopback(_)) {
+        Err(Fail::new(RequestError::WindowOnly, lang))
+    } else {
+        Ok(())
+    }
+}
+
 fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> SessionDto {
     let keyring_code = if view.keyring == KeyringState::Off {
         None
@@ -235,13 +277,18 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
         .map(Notice::from);
     let mut session = SessionDto {
         state: SessionState::LoggedOut,
+        logins: view.logins.into(),
         environment: connector.environment(),
         login_url: None,
         actor: None,
         physician: None,
+        mandate: false,
         acts_for: Vec::new(),
+        since: None,
         until: None,
         remembered: view.remembered,
+        clock_skew_seconds: view.clock_skew.map(time::Duration::whole_seconds),
+        lock: connector.lock(),
         notices: notices.into_iter().collect(),
         problem: view.failure.map(|error| Problem::explain(&error, lang)),
     };
@@ -255,6 +302,8 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
             actor,
             physician,
             acts_for,
+            mandate,
+            since,
             until,
         } => {
             session.state = SessionState::LoggedIn;
@@ -264,6 +313,8 @@ fn session_view(connector: &Connector, view: SessionView, lang: Lang) -> Session
             });
             session.physician = physician.map(Into::into);
             session.acts_for = acts_for.into_iter().map(Into::into).collect();
+            session.mandate = mandate;
+            session.since = Some(since);
             session.until = Some(until);
         }
     }

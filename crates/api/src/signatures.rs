@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use econnector_connector::{Foreign, SignPdf};
+use econnector_connector::{Foreign, Intent, SignPdf};
 use econnector_forms::Lang;
-use econnector_loopback::Action;
+use econnector_loopback::{Action, Approval};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ use crate::dto::{
     Base64, DepositBody, DocumentParts, DocumentView, Pdf, SignatureBody, SignatureParts, VerificationBody, VerificationView,
 };
 use crate::fail::{Fail, OrFail as _};
-use crate::gate::{Actor, Wanted};
+use crate::gate::Actor;
 use crate::input::{Json, Language, PDF_LIMIT, Who, is_media, new_id, whole_body};
 use crate::parts::{Parts, comes_in_parts, refuse};
 use crate::refusal::PartFault;
@@ -80,16 +80,12 @@ async fn sign_made_elsewhere(shared: &Shared, actor: Actor, body: SignatureParts
         pdf: Arc::new(body.pdf),
         deposit: body.kind.zip(body.xml).map(|(kind, xml)| Foreign { kind, xml }),
     };
-    actor.check_pdf(shared, &sign, lang).await?;
-    let wanted = Wanted {
-        action: Action::SignPdf,
-        id,
-        kind: sign.deposit.as_ref().map(|foreign| foreign.kind.as_str()),
-        values: None,
+    let shown = |physician: &str| Approval {
+        kind: sign.deposit.as_ref().map(|foreign| foreign.kind.clone()),
         pdf: Some(Arc::clone(&sign.pdf)),
-        reason: None,
+        ..Approval::of(Action::SignPdf, id, physician)
     };
-    actor.may(shared, wanted, lang).await?;
+    actor.may(shared, Intent::Sign(&sign), lang, shown).await?;
     let issued = shared.connector.sign(actor.caller, sign).await.or_fail(lang)?;
     Ok(settled(shared, issued, lang))
 }

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
-use econnector_connector::{Contest, Simulate};
-use econnector_loopback::Action;
+use econnector_connector::{Contest, Intent, Simulate};
+use econnector_loopback::{Action, Approval};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,7 +9,7 @@ use crate::Shared;
 use crate::documents::{Settled, settled};
 use crate::dto::{ContestationBody, ContestationView, DocumentView, SimulateBody, SimulationView, ValidationBody};
 use crate::fail::{Fail, OrFail as _};
-use crate::gate::{Actor, Wanted};
+use crate::gate::Actor;
 use crate::input::{Id, InPath, Json, Language, Who, new_id};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -61,16 +61,11 @@ async fn validate(
     InPath(Id(id)): InPath<Id>,
     Json(ValidationBody {}): Json<ValidationBody>,
 ) -> Result<Settled, Fail> {
-    let wanted = Wanted {
-        action: Action::Pay,
-        id,
-        kind: None,
-        values: None,
-        pdf: None,
-        reason: None,
-    };
-    actor.may(&shared, wanted, lang).await?;
-    let issued = shared.connector.validate(actor.caller, id, lang).await.or_fail(lang)?;
+    let shown = |physician: &str| Approval::of(Action::Pay, id, physician);
+    let prospect = actor.may(&shared, Intent::Pay(id), lang, shown).await?;
+    // She said yes to one simulation, and to none that came under its id since.
+    let mark = prospect.and_then(|prospect| prospect.simulation);
+    let issued = shared.connector.validate(actor.caller, id, mark, lang).await.or_fail(lang)?;
     Ok(settled(&shared, issued, lang))
 }
 
@@ -87,7 +82,7 @@ async fn validate(
 async fn contest(
     State(shared): State<Shared>,
     Language(lang): Language,
-    Who(caller): Who,
+    actor: Actor,
     InPath(Id(id)): InPath<Id>,
     Json(body): Json<ContestationBody>,
 ) -> Result<axum::Json<ContestationView>, Fail> {
@@ -95,6 +90,9 @@ async fn contest(
         id,
         anomalies: body.anomalies.into_iter().map(Into::into).collect(),
     };
-    let contestation = shared.connector.contest(caller, contest).await.or_fail(lang)?;
+    let shown = |physician: &str| Approval::of(Action::Contest, id, physician);
+    let prospect = actor.may(&shared, Intent::Contest(&contest), lang, shown).await?;
+    let mark = prospect.and_then(|prospect| prospect.simulation);
+    let contestation = shared.connector.contest(actor.caller, contest, mark).await.or_fail(lang)?;
     Ok(axum::Json(contestation.into()))
 }

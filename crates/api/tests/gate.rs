@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, Request, Response, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use econnector_api::Door;
 use econnector_journal::State;
 use econnector_loopback::{Link, Rules, Software};
 use serde_json::{Value, json};
-use stand::{ID, Stand, call, issue_body, json_of, link, parts, pdf, send};
+use stand::{ID, Stand, call, example, issue_body, json_of, link, parts, pdf, send};
 use tokio::task::JoinHandle;
 
 const OTHER: &str = "2b7c91e0-4f3d-4c58-9a10-77d20e6b3f41";
@@ -261,18 +263,184 @@ async fn a_cancellation_is_shown_with_its_reason_and_its_line() {
     assert_eq!(json_of(&asked.await.unwrap())["code"], "approval-refused");
 }
 
+impl Desk {
+    /// A simulation of the software's, at these costs; nobody is asked for it.
+    async fn simulated(&self) {
+        let body = json!({ "id": ID, "values": example("pid", "consultation") });
+        let (status, simulated) = self.answer_of(from_software("/v1/pid/simulations", &body)).await;
+        assert_eq!((status, &simulated["payable"]), (StatusCode::CREATED, &json!(true)), "{simulated}");
+    }
+
+    async fn view_of(&self, question: &str) -> Value {
+        call(&self.window, Method::GET, &format!("/v1/link/approvals/{question}"), None)
+            .await
+            .1
+    }
+
+    async fn page_of(&self, question: &str) -> StatusCode {
+        let request = Request::get(format!("/econnector/v1/link/approvals/{question}/pages/1"));
+        send(&self.window, request.body(Vec::new()).unwrap()).await.status()
+    }
+}
+
 #[tokio::test]
-async fn a_payment_is_asked_about() {
+async fn a_payment_is_asked_about_and_only_what_was_shown_is_paid() {
     let desk = Desk::new().await;
-    desk.stand.recorded(ID, "pid", State::Simulated).await;
+    desk.simulated().await;
     let path = format!("/v1/pid/simulations/{ID}/validation");
     let asked = desk.asks(from_software(&path, &json!({})));
     let question = desk.question().await;
-    let (_, view) = call(&desk.window, Method::GET, &format!("/v1/link/approvals/{question}"), None).await;
+    let view = desk.view_of(&question).await;
     assert_eq!([&view["action"], &view["line"]["kind"]], [&json!("pay"), &json!("pid")]);
+    assert_eq!(desk.page_of(&question).await, StatusCode::OK);
+
+    // While she looks, the software asks for another simulation under the same id.
+    desk.simulated().await;
+    assert_eq!(
+        desk.page_of(&question).await,
+        StatusCode::NOT_FOUND,
+        "nothing else is shown in its place"
+    );
     desk.says(&question, "once").await;
-    // It is no longer in memory: said after the yes, and nothing is paid.
     assert_eq!(json_of(&asked.await.unwrap())["code"], "simulation-unknown");
+    assert_eq!(desk.stand.signatures_asked(), 0);
+
+    let asked = desk.asks(from_software(&path, &json!({})));
+    desk.says(&desk.question().await, "once").await;
+    asked.await.unwrap();
+    assert_eq!(desk.stand.signatures_asked(), 1, "this one");
+}
+
+#[tokio::test]
+async fn a_contestation_is_asked_about_with_what_the_authority_said() {
+    let desk = Desk::new().await;
+    desk.simulated().await;
+    let path = format!("/v1/pid/simulations/{ID}/contestation");
+    let body = json!({ "anomalies": [{ "id": "A-1", "code": "1" }] });
+    let asked = desk.asks(from_software(&path, &body));
+    let question = desk.question().await;
+    let view = desk.view_of(&question).await;
+    assert_eq!(
+        [&view["action"], &view["remarks"]],
+        [&json!("contest"), &json!([{ "code": "TARIF", "message": "Tarif limité" }])]
+    );
+    desk.says(&question, "refuse").await;
+    assert_eq!(json_of(&asked.await.unwrap())["code"], "approval-refused");
+    let unknown = json!({ "anomalies": [{ "id": "A-2", "code": "1" }] });
+    let (_, problem) = desk.answer_of(from_software(&path, &unknown)).await;
+    assert_eq!(problem["code"], "pid-contestation-wrong", "nobody is asked about what cannot be");
+}
+
+#[tokio::test]
+async fn what_is_replaced_and_what_goes_with_a_page_is_shown() {
+    let desk = Desk::new().await;
+    desk.stand.recorded(ID, "ecit", State::Deposited).await;
+    let mut body = issue_body();
+    body["id"] = json!(OTHER);
+    body["replaces"] = json!(ID);
+    let asked = desk.asks(from_software("/v1/documents", &body));
+    let question = desk.question().await;
+    let replaces = desk.view_of(&question).await["replaces"].clone();
+    assert_eq!(
+        [
+            &replaces["document"],
+            &replaces["kind"],
+            &replaces["reference"],
+            &replaces["cancels"]
+        ],
+        [&json!(ID), &json!("ecit"), &json!("MYSECU-REFERENCE"), &json!(true)]
+    );
+    desk.says(&question, "refuse").await;
+    asked.await.unwrap();
+
+    let path = format!("/v1/documents/{ID}/cancellation");
+    let asked = desk.asks(from_software(&path, &json!({ "reason": "Erreur", "replaced_by": OTHER })));
+    let question = desk.question().await;
+    assert_eq!(desk.view_of(&question).await["replaced_by"], OTHER);
+    desk.says(&question, "refuse").await;
+    asked.await.unwrap();
+
+    let note = include_str!("../../../samples/data/fee-note.xml").replace("3c1f0e2a-6f5d-4c1b-9a7e-2b8d4e6f0a11", OTHER);
+    let content = STANDARD.encode(pdf());
+    let body = json!({ "id": OTHER, "content": content, "deposit": { "kind": "mh", "xml": note } });
+    let asked = desk.asks(from_software("/v1/signatures", &body));
+    let question = desk.question().await;
+    let message = desk.view_of(&question).await["message"].clone();
+    assert!(
+        message["provider_codes"].as_array().unwrap().contains(&json!("90000101")),
+        "{message}"
+    );
+    let labels: Vec<&str> = message["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|fact| fact["label"].as_str())
+        .collect();
+    assert_eq!(
+        (labels.as_slice(), message["lines"].as_u64() > Some(0)),
+        (["Matricule", "To pay"].as_slice(), true),
+        "{message}"
+    );
+    desk.says(&question, "refuse").await;
+    asked.await.unwrap();
+    assert_eq!(desk.stand.signatures_asked(), 0);
+}
+
+#[tokio::test]
+async fn what_would_be_refused_is_refused_before_anybody_is_asked() {
+    let desk = Desk::with(Rules {
+        approval_seconds: 0,
+        ..Rules::default()
+    })
+    .await;
+    let mut colleagues = issue_body();
+    colleagues["values"]["physician_ehealth_id"] = json!("1900000002");
+    let mut replacing = issue_body();
+    replacing["replaces"] = json!(OTHER);
+    let note = include_str!("../../../samples/data/fee-note.xml").replace("3c1f0e2a-6f5d-4c1b-9a7e-2b8d4e6f0a11", ID);
+    let strangers = note.replace("90000101", "90000102");
+    let content = STANDARD.encode(pdf());
+    let page = json!({ "id": ID, "content": content, "deposit": { "kind": "mh", "xml": strangers } });
+    for (path, body, code) in [
+        ("/v1/documents", colleagues, "physician-mismatch"),
+        ("/v1/documents", replacing, "document-unknown"),
+        ("/v1/signatures", page, "physician-mismatch"),
+    ] {
+        let (_, problem) = desk.answer_of(from_software(path, &body)).await;
+        assert_eq!(problem["code"], code, "{path}");
+    }
+    assert!(desk.nothing_waits());
+}
+
+#[tokio::test]
+async fn software_decides_nothing_about_the_session_and_the_profile() {
+    let desk = Desk::new().await;
+    let send_as = async |method: Method, path: &str, body: Value, token: bool| {
+        let mut request = from_software(path, &body);
+        *request.method_mut() = method;
+        if token {
+            request.headers_mut().insert("authorization", "Bearer good".parse().unwrap());
+        }
+        desk.answer_of(request).await
+    };
+    let profile = json!({ "last_name": "Weber", "country": "LU" });
+    for (method, path, body) in [
+        (Method::DELETE, "/v1/session", json!({})),
+        (Method::PUT, "/v1/session/physician", json!({ "ehealth_id": "1900000002" })),
+        (Method::PUT, "/v1/profile", profile.clone()),
+    ] {
+        let (status, problem) = send_as(method, path, body, false).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("window-only")), "{path}");
+    }
+    let (status, _) = send_as(Method::PUT, "/v1/profile", profile, true).await;
+    assert_ne!(status, StatusCode::FORBIDDEN, "with a token of her own");
+    let (status, _) = send_as(Method::DELETE, "/v1/session", json!({}), true).await;
+    assert_eq!(
+        status,
+        StatusCode::FORBIDDEN,
+        "whoever brings a token has nothing to do with the session"
+    );
+    assert_eq!(desk.stand.at_desk.lock().unwrap().as_deref(), Some("1900000001"));
 }
 
 #[tokio::test]

@@ -150,6 +150,7 @@ async fn whoever_has_no_key_learns_whether_it_works_and_no_more() {
     for (key, told) in [(KeyFact::Absent, false), (KeyFact::Wrong, false), (KeyFact::Right, true)] {
         let mut request = Request::get("/econnector/status").body(Vec::new()).unwrap();
         request.extensions_mut().insert(LinkFacts {
+            proof: None,
             key,
             software: SoftwareFact::Absent,
             version: "0.0.0".to_owned(),
@@ -224,7 +225,11 @@ async fn a_client_of_the_hospital_names_its_physician() {
     for allowed in [None, Some(&[WEBER][..])] {
         send(&router, of_client(allowed, &[WEBER])).await;
     }
-    assert_eq!(*stand.delegated.lock().unwrap(), [WEBER, WEBER]);
+    assert_eq!(
+        *stand.delegated.lock().unwrap(),
+        [WEBER; 4],
+        "for the request, and before the signature service"
+    );
     assert_eq!(stand.signatures_asked(), 2);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use econnector_base::{Explain, Fault, RandomIds, SystemClock};
+use econnector_base::{Clock, Explain, Fault, RandomIds, SystemClock};
 use econnector_connector::{Connector, NoObserver, Observer, Parts};
 use econnector_forms::PackError;
 use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
@@ -21,7 +21,7 @@ use econnector_net::{
 use econnector_profile::Profiles;
 use econnector_signature::{Kms, KmsSettings, TrustStore};
 
-pub use settings::{AesPart, KmsPart, MySecuPart, Settings, SettingsError};
+pub use settings::{AesPart, KmsPart, LockPart, Minutes, MySecuPart, Settings, SettingsError};
 
 /// Why no connector could be made of the settings. Each names the setting concerned.
 #[non_exhaustive]
@@ -131,37 +131,30 @@ pub struct Host {
     pub tokens: Arc<dyn TokenStore>,
 }
 
-/// Makes a connector. Nothing is asked of the network yet.
+/// Makes a connector on the computer's own clock. Nothing is asked of the network yet.
 ///
 /// # Errors
 /// [`AssemblyError`], naming the setting to mend.
 pub async fn assemble(settings: &Settings, host: Host) -> Result<Arc<Connector>, AssemblyError> {
-    assemble_observed(settings, host, Arc::new(NoObserver)).await
+    assemble_with(settings, host, Arc::new(NoObserver), Arc::new(SystemClock)).await
 }
 
-/// As [`assemble`]; `observer` is told of every use case that came to an end.
+/// As [`assemble`]; `observer` is told of every use case that came to an end, and `clock` says the time.
 ///
 /// # Errors
 /// As [`assemble`].
-pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dyn Observer>) -> Result<Arc<Connector>, AssemblyError> {
-    let clock = Arc::new(SystemClock);
-    let anchors = match &settings.anchors {
-        Some(path) => vec![read("anchors", path)?],
-        None => Vec::new(),
-    };
-    let plain = TransportOptions {
-        anchors_pem: anchors,
-        only_these_anchors: settings.only_these_anchors,
-        timeout: settings
-            .timeout_seconds
-            .map_or(TransportOptions::default().timeout, Duration::from_secs),
-        proxy: settings.proxy.clone(),
-        ..TransportOptions::default()
-    };
-    let client = ClientIdentity::from_p12(
-        &read("mysecu.client_p12", &settings.mysecu.client_p12)?,
-        &settings.mysecu.client_p12_password,
-    )?;
+pub async fn assemble_with(
+    settings: &Settings,
+    host: Host,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Connector>, AssemblyError> {
+    let Files {
+        plain,
+        client,
+        trust,
+        answers,
+    } = Files::read(settings)?;
     let with_certificate = TransportOptions {
         identity: Some(client.clone()),
         ..plain.clone()
@@ -170,7 +163,8 @@ pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dy
 
     let aes = AesSettings {
         audience: settings.aes.audience.clone(),
-        allow_own_login: settings.aes.own_login,
+        logins: settings.aes.logins,
+        elsewhere: settings.aes.elsewhere,
         exchange: settings.aes.exchange.clone(),
         ..AesSettings::new(settings.aes.issuer.clone(), settings.aes.client_id.clone())
     };
@@ -185,13 +179,6 @@ pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dy
         transport,
         Arc::new(RandomIds),
     );
-    let trust = trust_store(&settings.kms)?;
-
-    let answers =
-        read_anchors(&read("mysecu.answer_anchors", &settings.mysecu.answer_anchors)?, None).map_err(|error| AssemblyError::Anchors {
-            setting: "mysecu.answer_anchors",
-            error,
-        })?;
     let mysecu = MySecu::new(
         MySecuSettings {
             sts_url: settings.mysecu.sts_url.to_string(),
@@ -199,7 +186,7 @@ pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dy
         },
         Transport::new(&with_certificate)?,
         &client,
-        AnswerTrust::new(answers)?,
+        answers,
         clock.clone(),
         Arc::new(RandomIds),
         Box::new(JwtOnBehalfOf),
@@ -227,8 +214,57 @@ pub async fn assemble_observed(settings: &Settings, host: Host, observer: Arc<dy
         journal,
         clock,
         environment: settings.environment,
+        lock: settings.lock.rule(),
         observer,
     }))
+}
+
+/// Whether the files that the settings name can be used. Nothing is asked of the network, and nothing is written.
+///
+/// # Errors
+/// [`AssemblyError`], naming the setting to mend.
+pub fn examine(settings: &Settings) -> Result<(), AssemblyError> {
+    Files::read(settings).map(drop)
+}
+
+/// What the files hold that the settings name.
+struct Files {
+    plain: TransportOptions,
+    client: ClientIdentity,
+    trust: TrustStore,
+    answers: AnswerTrust,
+}
+
+impl Files {
+    fn read(settings: &Settings) -> Result<Self, AssemblyError> {
+        let anchors = match &settings.anchors {
+            Some(path) => vec![read("anchors", path)?],
+            None => Vec::new(),
+        };
+        let plain = TransportOptions {
+            anchors_pem: anchors,
+            only_these_anchors: settings.only_these_anchors,
+            timeout: settings
+                .timeout_seconds
+                .map_or(TransportOptions::default().timeout, Duration::from_secs),
+            proxy: settings.proxy.clone(),
+            ..TransportOptions::default()
+        };
+        let mysecu = &settings.mysecu;
+        let client = ClientIdentity::from_p12(&read("mysecu.client_p12", &mysecu.client_p12)?, &mysecu.client_p12_password)?;
+        let trust = trust_store(&settings.kms)?;
+        let anchors = |error| AssemblyError::Anchors {
+            setting: "mysecu.answer_anchors",
+            error,
+        };
+        let answers = read_anchors(&read("mysecu.answer_anchors", &mysecu.answer_anchors)?, None).map_err(anchors)?;
+        Ok(Self {
+            plain,
+            client,
+            trust,
+            answers: AnswerTrust::new(answers)?,
+        })
+    }
 }
 
 /// Reads the trust store of signatures: the chosen entries, or all.

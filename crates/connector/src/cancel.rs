@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use econnector_base::{Explain as _, Fault, Patient};
-use econnector_forms::{Cancellation, Severity, check_reason};
+use econnector_forms::{Act, Cancellation, Severity, check_reason};
 use econnector_identity::Principal;
 use econnector_journal::{Entry, Settlement, State};
 use uuid::Uuid;
 
+use crate::acting::Acting;
 use crate::error::Sent;
 use crate::issue::may_be_sent;
 use crate::observe::Stopwatch;
-use crate::run::{Acting, Run, Task, confirmed, own_space};
+use crate::present::may;
+use crate::run::{Run, Task, confirmed, own_space};
 use crate::{Action, Caller, Connector, Error, Issue, JournalLine, ReceiptAnomaly};
 
 /// The reason of a replacement for which none was given; read by the authority.
@@ -35,7 +37,7 @@ pub struct Cancel {
 
 /// What has to happen to a document before another takes its place.
 pub(crate) struct Replacement {
-    replaced: Entry,
+    pub(crate) replaced: Entry,
     reason: Patient<String>,
 }
 
@@ -60,24 +62,43 @@ impl Connector {
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let reason = reason(&cancel.reason)?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
-        let own = |entry: &Entry| entry.who.physician_id == physician_id;
-        let entry = self.settle_stale(cancel.id).await?.filter(own).ok_or(Error::UnknownDocument)?;
-        watch.about(&entry.kind);
-        self.may_take_the_place(&entry, cancel.replaced_by).await?;
+        let entry = self.to_cancel(&cancel, &authorized.principal, watch).await?;
         if entry.state == State::Cancelled {
             if let Some(by) = cancel.replaced_by {
                 self.journal.link(entry.id, by).await?;
             }
-        } else if may_be_cancelled(entry.state) {
+        } else {
             let pack = self.pack(&entry.kind)?;
             let provider_code = own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
-            let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, entry.id, provider_code);
+            let acting = Acting::begin(self, caller, authorized, watch);
+            let run = Run::begin(acting, caller, pack, entry.id, provider_code);
             run.cancel(&entry, &reason, cancel.replaced_by).await?;
-        } else {
-            return Err(Error::NotDeposited);
         }
         let entry = self.journal.find(cancel.id).await?.ok_or(Error::UnknownDocument)?;
         Ok(self.line(entry, Some(&physician_id)))
+    }
+
+    /// The line of a document that may be cancelled, or is cancelled already; an error when it may not.
+    pub(crate) async fn to_cancel(&self, cancel: &Cancel, principal: &Principal, watch: &Stopwatch) -> Result<Entry, Error> {
+        let physician = &principal.physician;
+        let own = |entry: &Entry| entry.who.physician_id == physician.ehealth_id;
+        let entry = self.settle_stale(cancel.id).await?.filter(own).ok_or(Error::UnknownDocument)?;
+        watch.about(&entry.kind);
+        if let Ok(pack) = self.pack(&entry.kind) {
+            may(principal, pack, Act::Cancel)?;
+        }
+        self.may_take_the_place(&entry, cancel.replaced_by).await?;
+        if entry.state == State::Cancelled {
+            return Ok(entry);
+        }
+        if !may_be_cancelled(entry.state) {
+            return Err(Error::NotDeposited);
+        }
+        if !self.pack(&entry.kind)?.is_cancellable() {
+            return Err(Error::NotCancellable);
+        }
+        own_space(entry.provider_code.as_deref(), physician)?;
+        Ok(entry)
     }
 
     /// What has to happen before a new document takes the place of `replaces`; an error when it may not.
@@ -88,17 +109,20 @@ impl Connector {
         principal: &Principal,
         reason: Option<Patient<String>>,
     ) -> Result<Replacement, Error> {
-        let own = |entry: &Entry| entry.who.physician_id == principal.physician.ehealth_id;
+        let physician = &principal.physician;
+        let own = |entry: &Entry| entry.who.physician_id == physician.ehealth_id;
         let replaced = self.settle_stale(replaces).await?.filter(own).ok_or(Error::UnknownDocument)?;
         if replaced.kind != new.kind || replaced.id == new.id {
             return Err(Error::ReplacesOther);
         }
         self.may_take_the_place(&replaced, Some(new.id)).await?;
         if may_be_cancelled(replaced.state) {
-            if !self.pack(&replaced.kind)?.is_cancellable() {
+            let pack = self.pack(&replaced.kind)?;
+            may(principal, pack, Act::Cancel)?;
+            if !pack.is_cancellable() {
                 return Err(Error::NotCancellable);
             }
-            own_space(replaced.provider_code.as_deref(), &principal.physician)?;
+            own_space(replaced.provider_code.as_deref(), physician)?;
         }
         Ok(Replacement {
             replaced,

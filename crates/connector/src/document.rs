@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use econnector_base::Fault;
 use econnector_forms::{Anomaly, Severity};
-use econnector_identity::{IdentityError, Physician, SessionState};
+use econnector_identity::IdentityError;
 use econnector_journal::{Entry, State};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -179,15 +179,16 @@ impl Connector {
     /// One page of a volet as SVG, and the number of pages.
     ///
     /// # Errors
-    /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`].
+    /// [`Error::UnknownDocument`] when it is no longer in memory, [`Error::UnknownVolet`]; [`Error::Documents`] or [`Error::Quarantine`]
+    /// when it has no such page.
     pub async fn volet_page(self: &Arc<Self>, caller: &Caller, id: Uuid, name: &str, page: usize) -> Result<(String, usize), Error> {
         let remembered = self.remembered(caller, id).await?;
-        let name = name.to_owned();
-        self.beside(move |_| {
-            let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
-            Ok(econnector_documents::pages_of_pdf(&leaf.pdf, page)?)
-        })
-        .await
+        let leaf = remembered.volets.iter().find(|leaf| leaf.name == name).ok_or(Error::UnknownVolet)?;
+        let pdf = Arc::clone(&leaf.pdf);
+        if leaf.own {
+            return self.beside(move |_| Ok(econnector_documents::draw(pdf, page)?)).await;
+        }
+        self.drawn(pdf, page).await
     }
 
     /// Forgets a document's values and pages, a simulation's too; the journal's line stays.
@@ -236,21 +237,6 @@ impl Connector {
         shown.ok_or_else(|| match viewer {
             Some(_) => Error::UnknownDocument,
             None => IdentityError::LoginRequired.into(),
-        })
-    }
-
-    pub(crate) async fn viewer(&self, caller: &Caller) -> Result<Option<String>, Error> {
-        Ok(self.physician(caller).await?.map(|physician| physician.ehealth_id))
-    }
-
-    /// The physician on whose behalf somebody looks; on the desktop there may be none.
-    pub(crate) async fn physician(&self, caller: &Caller) -> Result<Option<Physician>, Error> {
-        Ok(match caller {
-            Caller::OwnSession => match self.identity.session().await.state {
-                SessionState::LoggedIn { physician, .. } => physician,
-                _ => None,
-            },
-            Caller::Bearer(_) | Caller::Delegate { .. } => Some(self.authorized(caller).await?.principal.physician),
         })
     }
 

@@ -6,6 +6,7 @@ use econnector_journal::JournalError;
 use econnector_mysecu::MySecuError;
 use econnector_printing::PrintError;
 use econnector_profile::ProfileError;
+use econnector_quarantine::QuarantineError;
 use econnector_signature::SignatureError;
 
 use crate::{FindingView, ReceiptAnomaly};
@@ -32,6 +33,19 @@ pub enum Error {
     /// The document names another physician than the one the token is for.
     #[error("the document names another physician")]
     PhysicianMismatch,
+    /// Whoever acts has the physician's mandate, and this the physician does herself.
+    #[error("only the physician herself may do this")]
+    PhysicianOnly {
+        /// Her name.
+        physician: String,
+    },
+    /// Between two steps of one piece of work somebody else logged in, or another physician was chosen. Nothing more happened.
+    #[error("somebody else is logged in, or acts for somebody else, than when this was begun")]
+    SessionChanged,
+    /// The caller's token ended after the signature and before anything was sent. The same once more, with a living token, is sent with
+    /// that signature.
+    #[error("the token expired after the signature and before the deposit")]
+    ExpiredMidway,
     /// The message made elsewhere names another document than the request. Nothing was signed.
     #[error("the id in the XML is not that of the request")]
     IdMismatch,
@@ -109,6 +123,9 @@ pub enum Error {
     /// A page could not be set.
     #[error(transparent)]
     Documents(#[from] DocumentError),
+    /// A PDF that somebody else made could not be opened where it does no harm.
+    #[error(transparent)]
+    Quarantine(#[from] QuarantineError),
     /// The signature failed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -201,6 +218,9 @@ pub enum RequestError {
     /// The door wants credentials and got none.
     #[error("a bearer token is required")]
     TokenMissing,
+    /// Only the window decides this about the desktop's session; practice software does not.
+    #[error("only the window may do this")]
+    WindowOnly,
     /// This door has no session of its own.
     #[error("there is no session on this door")]
     NoSessionHere,
@@ -235,6 +255,7 @@ impl Error {
             Self::Pack(error) => Some(error),
             Self::Foreign(error) => Some(error),
             Self::Documents(error) => Some(error),
+            Self::Quarantine(error) => Some(error),
             Self::Signature(error) => Some(error),
             Self::Deposit(error) => Some(error.as_ref()),
             Self::Identity(error) => Some(error),
@@ -258,6 +279,9 @@ impl Explain for Error {
             Self::Findings(_) => "values-wrong",
             Self::ProfileWrong(_) => "profile-wrong",
             Self::PhysicianMismatch => "physician-mismatch",
+            Self::PhysicianOnly { .. } => "physician-only",
+            Self::SessionChanged => "session-changed",
+            Self::ExpiredMidway => "token-expired-midway",
             Self::IdMismatch => "id-mismatch",
             Self::IdReused => "id-already-used",
             Self::OtherWorkflow => "form-other-workflow",
@@ -376,6 +400,7 @@ impl Explain for RequestError {
             Self::Route => "route-unknown",
             Self::Method => "method-not-allowed",
             Self::TokenMissing => "token-missing",
+            Self::WindowOnly => "window-only",
             Self::NoSessionHere => "no-session-here",
         }
     }

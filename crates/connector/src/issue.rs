@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use econnector_base::{Explain as _, Patient};
-use econnector_forms::{Lang, WireContext};
-use econnector_identity::{Authorized, Principal};
+use econnector_forms::{Act, Checked, Lang, Pack, WireContext};
+use econnector_identity::{Authorized, Physician};
 use econnector_journal::{Settlement, State};
 use uuid::Uuid;
 
+use crate::acting::Acting;
 use crate::cancel::{self, Replacement};
 use crate::error::Sent;
 use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
-use crate::run::{Acting, Page, Run, Sheet, Task, document_space};
+use crate::present::may;
+use crate::run::{Page, Run, Sheet, Task, document_space};
 use crate::{Action, Caller, Connector, Error, Issued, Receipt, Values};
 
 /// A document to check, sign and deposit.
@@ -50,18 +52,16 @@ impl Connector {
         let known = self.known_beforehand(caller, watch).await?;
         let pack = self.pack(&issue.kind)?;
         watch.about(pack.kind());
-        if !pack.is_deposited() {
-            return Err(Error::OtherWorkflow);
-        }
-        let reason = issue.reason.as_ref().map(cancel::reason).transpose()?;
-        let checked = self.checked(pack, &issue.values, lang)?;
+        let (checked, reason) = self.well_filled(pack, &issue, lang)?;
         let authorized = match known {
             Some(known) => known,
             None => watch.waiting(self.authorized(caller)).await?,
         };
-        let provider_code = document_space(&checked, &authorized.principal.physician)?;
+        may(&authorized.principal, pack, Act::Deposit)?;
+        let physician = &authorized.principal.physician;
+        let provider_code = document_space(&checked, physician)?;
         let fingerprint = self.memory.fingerprint(&issue.values);
-        if let Some(settled) = self.settled(issue.id, &issue.kind, fingerprint, &authorized.principal).await? {
+        if let Some(settled) = self.settled(issue.id, &issue.kind, fingerprint, physician).await? {
             return Ok(settled);
         }
         let binding = self.memory.bind(issue.id, fingerprint);
@@ -79,7 +79,13 @@ impl Connector {
             None => Ok(None),
         };
         let replacement = replacement.inspect_err(|_| release())?;
-        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, issue.id, provider_code);
+        let run = Run::begin(
+            Acting::begin(self, caller, authorized, watch),
+            caller,
+            pack,
+            issue.id,
+            provider_code,
+        );
         let entry = run.entry(State::Signing, issue.replaces);
         let begun = self.journal.begin(&entry, &[State::Failed, State::Paper]).await;
         begun.inspect_err(|_| release())?;
@@ -92,7 +98,7 @@ impl Connector {
             receipt,
             volets,
         };
-        match run.deposit(page, replacement).await {
+        match run.deposit(page, fingerprint, replacement).await {
             Ok((receipt, volets)) => {
                 let settlement = Settlement {
                     reference: Some(receipt.reference.clone()),
@@ -122,6 +128,15 @@ impl Connector {
         }
     }
 
+    /// Everything wrong with a document before anybody is known: a form that is deposited, values and reason that can be sent.
+    pub(crate) fn well_filled(&self, pack: &Pack, issue: &Issue, lang: Lang) -> Result<(Checked, Option<Patient<String>>), Error> {
+        if !pack.is_deposited() {
+            return Err(Error::OtherWorkflow);
+        }
+        let reason = issue.reason.as_ref().map(cancel::reason).transpose()?;
+        Ok((self.checked(pack, &issue.values, lang)?, reason))
+    }
+
     /// Whoever calls from elsewhere is known before anything is said: a stranger learns nothing, not even what is wrong with the values.
     /// The physician at her desk reads her findings without a login.
     pub(crate) async fn known_beforehand(&self, caller: &Caller, watch: &Stopwatch) -> Result<Option<Authorized>, Error> {
@@ -137,14 +152,14 @@ impl Connector {
         id: Uuid,
         kind: &str,
         fingerprint: Fingerprint,
-        principal: &Principal,
+        physician: &Physician,
     ) -> Result<Option<Issued>, Error> {
         let Some(entry) = self.settle_stale(id).await? else {
             return Ok(None);
         };
         // Pages made without a login may name no physician; whoever is named in them is the only one who may deposit them.
         let nobodys = entry.state == State::Paper && entry.who.physician_id.is_empty();
-        let own = nobodys || entry.who.physician_id == principal.physician.ehealth_id;
+        let own = nobodys || entry.who.physician_id == physician.ehealth_id;
         if entry.kind != kind || !own {
             return Err(Error::IdReused);
         }
@@ -165,31 +180,32 @@ pub(crate) const fn may_be_sent(state: State) -> bool {
 }
 
 impl Run<'_> {
-    async fn deposit(&self, page: Page, replacement: Option<Replacement>) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
+    async fn deposit(
+        &self,
+        page: Page,
+        content: Fingerprint,
+        replacement: Option<Replacement>,
+    ) -> Result<(Receipt, Vec<Leaf>), (Error, Vec<Leaf>)> {
         let early = |error: Error| (error, Vec::new());
-        // Every page is set before anything leaves: one that cannot be set must follow neither a signature nor a deposit.
-        let (page, mut sheets) = self.set_to_sign(page).await.map_err(early)?;
-        let exported = sheets.iter_mut().filter_map(|sheet| match sheet {
-            Sheet::Exported(leaf) => Some(leaf),
-            Sheet::Set(..) => None,
-        });
-        let (signed, document) = self.sign_leaf(exported).await.map_err(early)?;
+        let (page, mut sheets, signature) = self.set_and_sign(page, content).await.map_err(early)?;
+        // From here on nothing but the authority's word, or another day, makes a second signature necessary.
+        let late = |error: Error| early(self.by.after_signing(error));
         let connector = self.by.connector;
         let ids: Vec<Uuid> = (0..page.checked.rows()).map(|_| connector.ids.next()).collect();
         let context = WireContext {
             id: self.id,
             issued: connector.clock.today(),
-            document,
+            document: &signature.leaf.pdf,
             ids: &ids,
         };
         let wire = self.pack.wire(&page.checked, &context).map_err(|error| early(error.into()))?;
         if let Some(replacement) = replacement {
-            self.make_room(replacement).await.map_err(early)?;
+            self.make_room(replacement).await.map_err(late)?;
         }
         let confirmed = match self.deposit_message(wire, page.checked.rows()).await {
             Ok(confirmed) => confirmed,
             Err(error) if error.leaves_open(Sent::Deposit) => return Err((error, connector.export(sheets).await)),
-            Err(error) => return Err(early(error)),
+            Err(error) => return Err(late(error)),
         };
         // What is handed over names the deposit. If that cannot be set any more, the pages of before say all that matters.
         if let Ok((_, with_reference)) = self.set(page, Some(confirmed.reference.clone())).await {
@@ -200,6 +216,6 @@ impl Run<'_> {
             }
         }
         let leaves = connector.export(sheets).await;
-        Ok((self.receipt(confirmed, signed), leaves))
+        Ok((self.receipt(confirmed, signature.by), leaves))
     }
 }

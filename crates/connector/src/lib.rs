@@ -2,13 +2,17 @@
 //!
 //! This crate knows the traits `Identity`, `Signer` and `Deposit`, not how they reach the network; time and ids are passed in.
 
+mod acting;
 mod cancel;
 mod document;
 mod error;
+mod foresee;
 mod issue;
+mod lock;
 mod memory;
 mod observe;
 mod paper;
+mod present;
 mod printing;
 mod problem;
 mod profile;
@@ -16,6 +20,7 @@ mod run;
 mod sign;
 mod simulate;
 mod status;
+mod strangers;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -24,7 +29,7 @@ use std::sync::Arc;
 use econnector_base::{Clock, Ids, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
 use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Outcome, Pack, Severity, Total};
-use econnector_identity::{Actor, Authorized, Exchanges, Identity, SessionView};
+use econnector_identity::{Actor, Authorized, Exchanges, Identity, IdentityError, LoginRequest, SessionState, SessionView};
 use econnector_journal::Journal;
 use econnector_mysecu::Deposit;
 use econnector_printing::Printers;
@@ -32,13 +37,16 @@ use econnector_profile::Profiles;
 use econnector_signature::{Signer, TrustStore};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::memory::Waiting;
 
 pub use cancel::Cancel;
 pub use document::{Issued, JournalLine, PaymentView, Progress, Receipt, ReceiptAnomaly, VoletCopy};
 pub use error::{Cause, Error, RequestError, Sent};
+pub use foresee::{Intent, MessageFacts, Prospect, Replaced};
 pub use issue::Issue;
+pub use lock::{LockRule, Unlock};
 pub use observe::{Action, NoObserver, Observation, Observer};
 pub use paper::Paper;
 pub use printing::{Print, Printed};
@@ -80,6 +88,8 @@ pub struct Parts {
     pub environment: Environment,
     /// Hears of every use case that came to an end.
     pub observer: Arc<dyn Observer>,
+    /// When the window hides what it shows.
+    pub lock: LockRule,
 }
 
 /// Who calls, as far as the door knows.
@@ -88,7 +98,12 @@ pub enum Caller {
     /// The window, or practice software that uses the desktop's session.
     OwnSession,
     /// A caller with an AeS token of its own.
-    Bearer(Arc<Secret>),
+    Bearer {
+        /// The token.
+        token: Arc<Secret>,
+        /// The eHealthID of the physician for whom it acts; when absent, her whom the token names, or the only one it lists.
+        physician: Option<String>,
+    },
     /// A program that this door trusts to act for a physician: it is her token that is asked for and used.
     Delegate {
         /// The program's name, as this installation gave it.
@@ -108,6 +123,8 @@ pub struct Preview {
     pub values: Values,
     /// A simulation in memory: its values and shares are shown in place of `values`.
     pub simulation: Option<uuid::Uuid>,
+    /// Only this one of the simulations that were asked for under its id: [`Prospect::simulation`].
+    pub mark: Option<uuid::Uuid>,
 }
 
 /// What the check found, in the caller's language.
@@ -173,10 +190,14 @@ pub struct Connector {
     ids: Arc<dyn Ids>,
     environment: Environment,
     observer: Arc<dyn Observer>,
+    lock: LockRule,
     memory: memory::Memory,
     /// One for each core: more pages set at a time would only take memory and each other's turn.
     desks: Arc<tokio::sync::Semaphore>,
+    strangers: strangers::Strangers,
     status: tokio::sync::Mutex<Option<status::Measured>>,
+    /// How much is under way that goes on when nobody waits for it.
+    under_way: watch::Sender<usize>,
 }
 
 impl Connector {
@@ -198,11 +219,14 @@ impl Connector {
             ids: parts.ids,
             environment: parts.environment,
             observer: parts.observer,
+            lock: parts.lock,
             memory: memory::Memory::default(),
             desks: Arc::new(tokio::sync::Semaphore::new(
                 std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
             )),
+            strangers: strangers::Strangers::default(),
             status: tokio::sync::Mutex::new(None),
+            under_way: watch::Sender::new(0),
         })
     }
 
@@ -210,6 +234,30 @@ impl Connector {
     #[must_use]
     pub const fn environment(&self) -> Environment {
         self.environment
+    }
+
+    /// When the window hides what it shows.
+    #[must_use]
+    pub const fn lock(&self) -> LockRule {
+        self.lock
+    }
+
+    /// Waits until nothing is under way that goes on when its caller hangs up: a program that ends earlier leaves documents of which
+    /// nobody knows whether they were deposited.
+    pub async fn idle(&self) {
+        // The sender lives as long as this does: it cannot fail.
+        let _ = self.under_way.subscribe().wait_for(|tasks| *tasks == 0).await;
+    }
+
+    /// Whether a token is one of AeS' for this service, and alive; for whom its bearer acts is not asked.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] for a token that is not accepted.
+    pub async fn knows(&self, token: &Secret) -> Result<(), Error> {
+        match self.identity.bearer(token.reveal(), None).await {
+            Ok(_) | Err(IdentityError::NoPhysician | IdentityError::PhysicianNotChosen) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How the tokens for [`Caller::Delegate`] were come by since the start.
@@ -230,6 +278,12 @@ impl Connector {
     /// [`Error::UnknownForm`].
     pub fn form(&self, kind: &str, lang: Lang) -> Result<Definition, Error> {
         Ok(self.pack(kind)?.definition(lang, self.clock.today()))
+    }
+
+    /// What stands beside a field or total of a form; its name where there is none.
+    #[must_use]
+    pub fn label(&self, kind: &str, name: &str, lang: Lang) -> String {
+        self.pack(kind).map_or_else(|_| name.to_owned(), |pack| pack.label_of(name, lang))
     }
 
     /// The JSON Schema of one form's values.
@@ -306,13 +360,15 @@ impl Connector {
     /// what the authority would pay.
     ///
     /// # Errors
-    /// [`Error::UnknownForm`], [`Error::UnknownVolet`], [`Error::Documents`]; [`Error::Identity`] for a token that is not valid.
+    /// [`Error::UnknownForm`], [`Error::UnknownVolet`], [`Error::Documents`]; [`Error::Identity`] for a token that is not valid;
+    /// [`Error::UnknownSimulation`] when the one that was marked is not there any more.
     pub async fn preview(self: &Arc<Self>, caller: &Caller, preview: Preview) -> Result<Document, Error> {
         let Preview {
             kind,
             volet,
             values,
             simulation,
+            mark,
         } = preview;
         // An own session is asked for only where it matters: right after the start that may take seconds.
         let viewer = match (caller, simulation) {
@@ -325,6 +381,9 @@ impl Connector {
         }
         let own = |waiting: &Arc<Waiting>| waiting.kind == kind && viewer.is_some_and(|viewer| viewer == waiting.physician_id);
         let waiting = simulation.and_then(|id| self.memory.simulation(id)).filter(own);
+        if mark.is_some_and(|mark| waiting.as_ref().is_none_or(|waiting| waiting.mark != mark)) {
+            return Err(Error::UnknownSimulation);
+        }
         self.beside(move |this| {
             let pack = this.pack(&kind)?;
             let facts = DocumentFacts {
@@ -348,22 +407,38 @@ impl Connector {
         self.identity.session().await
     }
 
-    /// Starts a login in the system browser.
+    /// Starts a login in the system browser; with `other_account` AeS asks who it is, whoever was there before.
     ///
     /// # Errors
     /// [`Error::Identity`] when AeS cannot be reached or logins are not allowed here.
-    pub async fn login(&self, lang: Lang) -> Result<SessionView, Error> {
-        self.identity.start_login(lang.code()).await?;
+    pub async fn login(&self, lang: Lang, other_account: bool) -> Result<SessionView, Error> {
+        let request = LoginRequest {
+            language: lang.code().to_owned(),
+            other_account,
+        };
+        self.identity.start_login(request).await?;
         Ok(self.identity.session().await)
     }
 
-    /// Ends the session here, at AeS and at mySecu, and forgets what was sent in it.
+    /// Says for which of her physicians the logged-in person works from now on. What was done for another is forgotten here.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] without a login, or for a physician who does not let her.
+    pub async fn choose(&self, ehealth_id: &str) -> Result<SessionView, Error> {
+        self.identity.choose(ehealth_id).await?;
+        self.memory.keep_only(ehealth_id);
+        Ok(self.identity.session().await)
+    }
+
+    /// Ends the session here, at AeS and at mySecu, and forgets what was sent in it; gives up a login while one is under way, and then a
+    /// session that stood before goes on.
     ///
     /// # Errors
     /// [`Error::Identity`] when AeS could not be told; the local session is over all the same.
     pub async fn logout(self: &Arc<Self>) -> Result<(), Error> {
         let this = Arc::clone(self);
-        let spaces = self.memory.forget_all();
+        let giving_up = matches!(self.identity.session().await.state, SessionState::LoggingIn { .. });
+        let spaces = if giving_up { Vec::new() } else { self.memory.forget_all() };
         // A task of its own: a caller who hangs up must not keep the session alive at AeS.
         let outcome = tokio::spawn(async move {
             let leaving = Arc::clone(&this);
@@ -387,7 +462,7 @@ impl Connector {
                 self.memory.keep_only(&authorized.principal.physician.ehealth_id);
                 authorized
             }
-            Caller::Bearer(token) => self.identity.bearer(token.reveal()).await?,
+            Caller::Bearer { token, physician } => self.identity.bearer(token.reveal(), physician.as_deref()).await?,
             Caller::Delegate { client, ehealth_id } => {
                 let mut authorized = self.identity.on_behalf_of(ehealth_id).await?;
                 // AeS knows the installation that asked; which program in it acts, only this door does.

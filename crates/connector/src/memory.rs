@@ -6,10 +6,12 @@ use std::time::Duration;
 use econnector_base::Patient;
 use econnector_forms::Simulation;
 use econnector_mysecu::Space;
+use time::{Date, OffsetDateTime};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::run::SignedBy;
 use crate::{Error, Receipt, Values};
 
 /// How many documents of one physician keep their pages, and how many simulations wait to be paid. More would be a patient file; fewer
@@ -21,6 +23,10 @@ const KEPT_IN_ALL: usize = 256;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// How long pages that nobody logged in for are kept: time to print them.
 const AT_THE_DESK: Duration = Duration::from_secs(600);
+/// How many signed pages whose deposit certainly did not happen wait for the next try, and how long.
+const UNSENT_IN_ALL: usize = 64;
+/// See [`UNSENT_IN_ALL`].
+const UNSENT_FOR: Duration = Duration::from_secs(30 * 60);
 /// How many ids are compared with what was sent under them: a few weeks of a hospital, in a few megabytes.
 const COMPARED: usize = 100_000;
 
@@ -36,6 +42,7 @@ pub(crate) struct Memory {
 struct Inner {
     documents: Newest<Remembered>,
     simulations: Newest<Waiting>,
+    unsent: Newest<Unsent>,
     fingerprints: HashMap<Uuid, Fingerprint>,
     fingerprint_order: VecDeque<Uuid>,
     under_way: HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>,
@@ -55,8 +62,27 @@ pub(crate) struct Remembered {
     pub(crate) volets: Vec<Leaf>,
 }
 
+/// A signed page whose deposit certainly did not happen. The same values under the same id, on the same day and for the same physician,
+/// need no second signature.
+pub(crate) struct Unsent {
+    signing: Signing,
+    until: OffsetDateTime,
+    pub(crate) leaf: Leaf,
+    pub(crate) signed: SignedBy,
+}
+
+/// What is signed, for whom and when: all of it has to be the same for a signature to serve again.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Signing {
+    pub(crate) content: Fingerprint,
+    pub(crate) physician_id: String,
+    pub(crate) day: Date,
+}
+
 /// A simulation that waits to be paid or contested.
 pub(crate) struct Waiting {
+    /// Another for each answer of the authority: what somebody agreed to is this one, and none that came later under the same id.
+    pub(crate) mark: Uuid,
     pub(crate) kind: String,
     pub(crate) physician_id: String,
     /// As JSON, to be checked again; wiped when dropped.
@@ -65,10 +91,14 @@ pub(crate) struct Waiting {
     pub(crate) correlation_id: Option<String>,
 }
 
-/// One volet as it is handed out. Its layout is not kept: it takes many times the memory, and what is shown should be what was signed.
+/// One volet as it is handed out; a copy shares the PDF. Its layout is not kept: it takes many times the memory, and what is shown should
+/// be what was signed.
+#[derive(Clone)]
 pub(crate) struct Leaf {
     pub(crate) name: String,
     pub(crate) signed: bool,
+    /// Whether this program set its pages; what somebody else set is opened with care.
+    pub(crate) own: bool,
     pub(crate) pages: usize,
     pub(crate) pdf: Arc<Zeroizing<Vec<u8>>>,
 }
@@ -132,6 +162,11 @@ impl Memory {
         }
     }
 
+    /// Whether the id stands for something else already.
+    pub(crate) fn stands_for_other(&self, id: Uuid, fingerprint: Fingerprint) -> bool {
+        locked(&self.inner).fingerprints.get(&id).is_some_and(|known| *known != fingerprint)
+    }
+
     /// Lets the id stand for this from now on.
     pub(crate) fn rebind(&self, id: Uuid, fingerprint: Fingerprint) {
         let mut inner = locked(&self.inner);
@@ -153,26 +188,50 @@ impl Memory {
         let remembered = Arc::new(remembered);
         let mut inner = locked(&self.inner);
         if inner.era == era {
+            inner.unsent.forget(id);
             inner.documents.keep(id, Arc::clone(&remembered));
             if remembered.without_login {
-                self.forget_after(AT_THE_DESK, id, &remembered);
+                self.forget_after(AT_THE_DESK, id, &remembered, |inner| &mut inner.documents);
             }
         }
         remembered
     }
 
-    /// Forgets these pages when the time is over, unless others have taken their place by then.
-    fn forget_after(&self, time: Duration, id: Uuid, remembered: &Arc<Remembered>) {
-        let (inner, remembered) = (Arc::downgrade(&self.inner), Arc::downgrade(remembered));
+    /// Forgets this when the time is over, unless something else has taken its place by then.
+    fn forget_after<T: Owned>(&self, time: Duration, id: Uuid, kept: &Arc<T>, place: fn(&mut Inner) -> &mut Newest<T>) {
+        let (inner, kept) = (Arc::downgrade(&self.inner), Arc::downgrade(kept));
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
-            if let (Some(inner), Some(remembered)) = (inner.upgrade(), remembered.upgrade()) {
+            if let (Some(inner), Some(kept)) = (inner.upgrade(), kept.upgrade()) {
                 let mut inner = locked(&inner);
-                if inner.documents.find(id).is_some_and(|now| Arc::ptr_eq(&now, &remembered)) {
-                    inner.documents.forget(id);
+                let place = place(&mut inner);
+                if place.find(id).is_some_and(|now| Arc::ptr_eq(&now, &kept)) {
+                    place.forget(id);
                 }
             }
         });
+    }
+
+    /// Keeps a signed page for another try to deposit it, unless everything was forgotten since `era`.
+    pub(crate) fn keep_unsent(&self, id: Uuid, era: u64, now: OffsetDateTime, unsent: (Signing, Leaf, SignedBy)) {
+        let (signing, leaf, signed) = unsent;
+        let unsent = Arc::new(Unsent {
+            signing,
+            until: now + UNSENT_FOR,
+            leaf,
+            signed,
+        });
+        let mut inner = locked(&self.inner);
+        if inner.era == era {
+            inner.unsent.keep(id, Arc::clone(&unsent));
+            self.forget_after(UNSENT_FOR, id, &unsent, |inner| &mut inner.unsent);
+        }
+    }
+
+    /// The signed page of an earlier try that still serves. A computer that slept may have forgotten to forget: the clock says so too.
+    pub(crate) fn unsent(&self, id: Uuid, signing: &Signing, now: OffsetDateTime) -> Option<Arc<Unsent>> {
+        let fits = |unsent: &Arc<Unsent>| unsent.signing == *signing && (unsent.until - UNSENT_FOR..unsent.until).contains(&now);
+        locked(&self.inner).unsent.find(id).filter(fits)
     }
 
     /// Takes the pages of a document that holds no more out of everybody's hands; its receipt stays.
@@ -205,14 +264,18 @@ impl Memory {
         locked(&self.inner).simulations.find(id)
     }
 
+    /// Forgets a simulation, and the receipt that was signed for it.
     pub(crate) fn forget_simulation(&self, id: Uuid) {
-        locked(&self.inner).simulations.forget(id);
+        let mut inner = locked(&self.inner);
+        inner.simulations.forget(id);
+        inner.unsent.forget(id);
     }
 
     pub(crate) fn forget(&self, id: Uuid) {
         let mut inner = locked(&self.inner);
         inner.documents.forget(id);
         inner.simulations.forget(id);
+        inner.unsent.forget(id);
     }
 
     /// Forgets what another physician did on this machine.
@@ -220,6 +283,7 @@ impl Memory {
         let mut inner = locked(&self.inner);
         inner.documents.retain(|document| document.physician_id == physician_id);
         inner.simulations.retain(|waiting| waiting.physician_id == physician_id);
+        inner.unsent.retain(|unsent| unsent.signing.physician_id == physician_id);
     }
 
     /// Notes a space in which the session of this machine acted.
@@ -231,11 +295,12 @@ impl Memory {
         inner.spaces.push(space.clone());
     }
 
-    /// Forgets every document and simulation, and returns the spaces to leave.
+    /// Forgets every document, simulation and signature, and returns the spaces to leave.
     pub(crate) fn forget_all(&self) -> Vec<Space> {
         let mut inner = locked(&self.inner);
         inner.documents = Newest::default();
         inner.simulations = Newest::default();
+        inner.unsent = Newest::default();
         inner.era += 1;
         std::mem::take(&mut inner.spaces)
     }
@@ -284,8 +349,16 @@ impl Remembered {
 }
 
 impl Waiting {
-    pub(crate) fn new(kind: String, physician_id: String, values: &Values, simulation: Simulation, correlation_id: Option<String>) -> Self {
+    pub(crate) fn new(
+        mark: Uuid,
+        kind: String,
+        physician_id: String,
+        values: &Values,
+        simulation: Simulation,
+        correlation_id: Option<String>,
+    ) -> Self {
         Self {
+            mark,
             kind,
             physician_id,
             // Values are JSON already: they have a JSON form.
@@ -304,11 +377,12 @@ impl Waiting {
 }
 
 impl Leaf {
-    /// A signed PDF.
+    /// A PDF that somebody else made, signed.
     pub(crate) fn signed(name: &str, pages: usize, pdf: Zeroizing<Vec<u8>>) -> Self {
         Self {
             name: name.to_owned(),
             signed: true,
+            own: false,
             pages,
             pdf: Arc::new(pdf),
         }
@@ -316,7 +390,10 @@ impl Leaf {
 }
 
 /// Something of one physician.
-trait Owned {
+trait Owned: Send + Sync + 'static {
+    /// How many are kept in all.
+    const IN_ALL: usize = KEPT_IN_ALL;
+
     fn owner(&self) -> &str;
     /// About how much memory it takes.
     fn bytes(&self) -> usize;
@@ -339,6 +416,18 @@ impl Owned for Waiting {
 
     fn bytes(&self) -> usize {
         self.values.len()
+    }
+}
+
+impl Owned for Unsent {
+    const IN_ALL: usize = UNSENT_IN_ALL;
+
+    fn owner(&self) -> &str {
+        &self.signing.physician_id
+    }
+
+    fn bytes(&self) -> usize {
+        self.leaf.pdf.len()
     }
 }
 
@@ -370,7 +459,7 @@ impl<T: Owned> Newest<T> {
         {
             self.forget(*oldest);
         }
-        while self.order.len() > KEPT_IN_ALL || self.bytes() > MOST_BYTES {
+        while self.order.len() > T::IN_ALL || self.bytes() > MOST_BYTES {
             let Some(oldest) = self.order.front().copied() else { break };
             self.forget(oldest);
         }
@@ -415,6 +504,8 @@ fn locked(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     fn remembered(physician_id: u128, without_login: bool) -> Remembered {
@@ -468,7 +559,7 @@ mod tests {
         let (old, printed_again) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for id in [old, printed_again] {
             let kept = memory.keep(id, 0, remembered(1, true));
-            memory.forget_after(Duration::from_millis(20), id, &kept);
+            memory.forget_after(Duration::from_millis(20), id, &kept, |inner| &mut inner.documents);
         }
         memory.keep(printed_again, 0, remembered(1, false));
         for _ in 0..500 {
@@ -480,5 +571,55 @@ mod tests {
         assert!(memory.find(old).is_none());
         assert!(memory.find(printed_again).is_some());
         assert!(AT_THE_DESK <= Duration::from_secs(600));
+    }
+
+    #[tokio::test]
+    async fn a_signature_serves_again_for_the_same_and_for_half_an_hour() {
+        let memory = Memory::default();
+        let now = datetime!(2026-10-26 10:00 UTC);
+        let signing = |content, physician: &str, day| Signing {
+            content: Fingerprint(content),
+            physician_id: physician.to_owned(),
+            day,
+        };
+        let today = signing(1, "1", now.date());
+        let signed = || SignedBy {
+            name: "Dr Anne Weber".to_owned(),
+            at: now,
+        };
+        let keep = |id, era, signing: &Signing| {
+            let leaf = Leaf::signed("caisse", 1, Zeroizing::new(vec![0; 9]));
+            memory.keep_unsent(Uuid::from_u128(id), era, now, (signing.clone(), leaf, signed()));
+        };
+        keep(1, 0, &today);
+        let serves = |id, signing: &Signing, at| memory.unsent(Uuid::from_u128(id), signing, at).is_some();
+        assert!(serves(1, &today, now) && serves(1, &today, now + Duration::from_secs(1799)));
+        assert!(!serves(1, &today, now + Duration::from_secs(1800)), "too late");
+        assert!(!serves(1, &today, now - Duration::from_secs(60)), "the clock was set back");
+        assert!(!serves(2, &today, now), "another id");
+        let tomorrow = now.date() + time::Duration::days(1);
+        for other in [signing(2, "1", now.date()), signing(1, "2", now.date()), signing(1, "1", tomorrow)] {
+            assert!(!serves(1, &other, now));
+        }
+
+        memory.keep_only("2");
+        assert!(!serves(1, &today, now), "another physician logged in");
+        keep(1, 0, &today);
+        memory.forget(Uuid::from_u128(1));
+        assert!(!serves(1, &today, now), "forgotten");
+        keep(1, 0, &today);
+        memory.keep(Uuid::from_u128(1), 0, remembered(1, false));
+        assert!(!serves(1, &today, now), "deposited");
+        keep(1, 0, &today);
+        memory.forget_all();
+        assert!(!serves(1, &today, now), "logged out");
+        keep(1, 0, &today);
+        assert!(!serves(1, &today, now), "signed by who has logged out since");
+
+        for id in 0..200 {
+            keep(id, 1, &signing(1, &(id % 50).to_string(), now.date()));
+        }
+        let kept = (0..200).filter(|id| serves(*id, &signing(1, &(id % 50).to_string(), now.date()), now));
+        assert_eq!(kept.collect::<Vec<_>>(), (136..200).collect::<Vec<_>>());
     }
 }

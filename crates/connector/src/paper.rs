@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use econnector_documents::DocumentFacts;
-use econnector_forms::Lang;
-use econnector_identity::{Actor, Physician, SessionState};
+use econnector_forms::{Act, Lang};
 use econnector_journal::{Entry, State, Who};
 use uuid::Uuid;
 
 use crate::issue::may_be_sent;
 use crate::memory::Remembered;
+use crate::present::{Present, herself};
 use crate::run::{Page, Task, document_space};
 use crate::{Caller, Connector, Error, Issued, Values};
 
@@ -43,10 +43,16 @@ impl Connector {
 
     async fn paper_alone(self: &Arc<Self>, caller: &Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
         let era = self.memory.era();
-        let (actor, physician) = self.acting(caller).await?;
+        // A secretary may set a page before she has chosen a physician.
+        let Present {
+            actor, physician, mandate, ..
+        } = self.present(caller).await?;
         let pack = self.pack(&paper.kind)?;
         if !pack.allows_paper() {
             return Err(Error::NoPaper);
+        }
+        if let Some(physician) = physician.as_ref().filter(|_| pack.is_physician_only(Act::Paper)) {
+            herself(mandate, physician)?;
         }
         let checked = self.checked(pack, &paper.values, lang)?;
         if let Some(physician) = &physician {
@@ -110,18 +116,5 @@ impl Connector {
         };
         let kept = self.memory.keep(paper.id, era, remembered);
         Ok(kept.issued(paper.id, State::Paper, true))
-    }
-
-    /// Who acts for whom, as far as anybody is logged in; AeS is asked only about a caller's own token. A secretary may act before she
-    /// has chosen a physician.
-    async fn acting(&self, caller: &Caller) -> Result<(Option<Actor>, Option<Physician>), Error> {
-        if !matches!(caller, Caller::OwnSession) {
-            let principal = self.authorized(caller).await?.principal;
-            return Ok((Some(principal.actor), Some(principal.physician)));
-        }
-        Ok(match self.identity.session().await.state {
-            SessionState::LoggedIn { actor, physician, .. } => (Some(actor), physician),
-            _ => (None, None),
-        })
     }
 }

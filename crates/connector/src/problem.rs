@@ -62,6 +62,9 @@ impl Problem {
         };
         let mut problem = Self::explain(error, lang);
         problem.findings = findings;
+        if let (Error::PhysicianOnly { physician }, Some(text)) = (error, text(error.code(), lang)) {
+            problem.detail = text.detail.replace(PHYSICIAN, physician);
+        }
         problem
     }
 
@@ -78,13 +81,13 @@ impl Problem {
     /// Says a code that was recorded earlier.
     #[must_use]
     pub fn of_code(code: &str, fault: Fault, lang: Lang) -> Self {
-        let known = texts(lang).and_then(|texts| texts.get(code).or_else(|| texts.get("internal")));
+        let known = text(code, lang);
         let (title, detail, next) = known.map_or(("", "", ""), |text| (text.title.as_str(), text.detail.as_str(), text.next.as_str()));
         Self {
             r#type: format!("https://econnector.lu/problems#{code}"),
             title: title.to_owned(),
             status: status(code, fault),
-            detail: detail.to_owned(),
+            detail: detail.replace(PHYSICIAN, some_physician(lang)),
             code: code.to_owned(),
             fault,
             next: next.to_owned(),
@@ -116,8 +119,29 @@ pub fn problem_codes(lang: Lang) -> Result<Vec<(String, String, String, String)>
     }
     Ok(of(lang)?
         .iter()
-        .map(|(code, text)| (code.clone(), text.title.clone(), text.detail.clone(), text.next.clone()))
+        .map(|(code, text)| {
+            let detail = text.detail.replace(PHYSICIAN, some_physician(lang));
+            (code.clone(), text.title.clone(), detail, text.next.clone())
+        })
         .collect())
+}
+
+/// Stands in a text for the physician whom it is about.
+const PHYSICIAN: &str = "{physician}";
+
+/// In place of her name where it is not known.
+const fn some_physician(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Fr => "le médecin",
+        Lang::De => "die Ärztin oder der Arzt",
+        Lang::En => "the physician",
+        Lang::Lb => "den Dokter",
+    }
+}
+
+fn text(code: &str, lang: Lang) -> Option<&'static Text> {
+    let texts = texts(lang)?;
+    texts.get(code).or_else(|| texts.get("internal"))
 }
 
 fn status(code: &str, fault: Fault) -> u16 {
@@ -132,9 +156,13 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "link-key-missing"
         | "link-key-wrong" => 401,
         "physician-mismatch"
+        | "physician-only"
+        | "window-only"
         | "client-certificate-unknown"
         | "identity-no-physician"
         | "identity-no-own-login"
+        | "identity-no-delegated"
+        | "physician-not-represented"
         | "login-refused"
         | "kms-no-signature-right"
         | "mysecu-space-refused"
@@ -164,6 +192,8 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "simulation-already-ordered"
         | "simulation-contested"
         | "session-changed"
+        | "session-elsewhere"
+        | "physician-not-chosen"
         | "link-preset" => 409,
         "request-too-slow" => 408,
         "request-too-large" => 413,
@@ -208,6 +238,7 @@ fn status(code: &str, fault: Fault) -> u16 {
         | "net-tls-client-certificate-required"
         | "net-tls-client-certificate-refused"
         | "server-busy"
+        | "pdf-busy"
         | "link-busy"
         | "link-in-use"
         | "link-no-port"

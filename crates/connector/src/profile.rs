@@ -4,6 +4,7 @@ use econnector_forms::{Lang, Severity};
 use econnector_identity::{IdentityError, Physician};
 use econnector_profile::{Fault, Practitioner, Profile, ProfileError, Profiles};
 
+use crate::present::herself;
 use crate::{Caller, Connector, Error, FindingView};
 
 impl Connector {
@@ -21,12 +22,15 @@ impl Connector {
         Ok(known.filled())
     }
 
-    /// Keeps a profile in place of the one of before.
+    /// Keeps a profile in place of the one of before. Only the physician herself: what stands in it goes onto what she signs.
     ///
     /// # Errors
-    /// [`Error::ProfileWrong`] with everything that cannot be kept, [`Error::Identity`] without a login, [`Error::Profile`].
+    /// [`Error::ProfileWrong`] with everything that cannot be kept, [`Error::Identity`] without a login, [`Error::PhysicianOnly`],
+    /// [`Error::Profile`].
     pub async fn keep_profile(&self, caller: &Caller, profile: Profile, lang: Lang) -> Result<Profile, Error> {
-        let physician = self.acting_physician(caller).await?;
+        let principal = self.present(caller).await?.principal()?;
+        herself(principal.mandate, &principal.physician)?;
+        let physician = principal.physician;
         let profile = Profile {
             physician: Some(practitioner(&physician)),
             ..profile.trimmed()
@@ -63,10 +67,6 @@ impl Connector {
         Ok(tokio::task::spawn_blocking(move || work(&profiles))
             .await
             .map_err(|_| Error::Interrupted)??)
-    }
-
-    async fn acting_physician(&self, caller: &Caller) -> Result<Physician, Error> {
-        Ok(self.physician(caller).await?.ok_or(IdentityError::LoginRequired)?)
     }
 }
 

@@ -1,22 +1,20 @@
-//! What every exchange with the authorities has in common: somebody acts, pages are set and signed, a message leaves once, and
-//! what comes back is believed or is not.
+//! What every exchange with the authorities has in common: pages are set and signed, a message leaves once, and what comes back is
+//! believed or is not.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use econnector_base::{Explain as _, Fault, Secret};
+use econnector_base::{Explain as _, Fault};
 use econnector_documents::{Content, Document, DocumentFacts, Work};
 use econnector_forms::{Answer, AnswerError, Checked, ForeignMessage, Pack, Severity, Volet, WireMessage};
-use econnector_identity::{Authorized, Physician, Principal};
+use econnector_identity::{Physician, Principal};
 use econnector_journal::{Entry, Settlement, State, Who};
-use econnector_mysecu::{BusinessMessage, Space};
-use econnector_signature::{Algorithm, Expected, FieldOptions, Probe, SignatureError, SignedPdf, Signer, SignerCertificate};
+use econnector_mysecu::{BusinessMessage, ExchangeAnswer, MySecuError, Space};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
+use crate::acting::{Acting, without_token_at_mysecu};
 use crate::error::{Cause, Sent};
-use crate::memory::{Leaf, Waiting};
+use crate::memory::{Fingerprint, Leaf, Signing, Waiting};
 use crate::observe::{Outcome, Stopwatch, Watched};
 use crate::{Action, Caller, Connector, Error, Receipt, ReceiptAnomaly};
 
@@ -28,15 +26,23 @@ pub(crate) struct Task {
     pub(crate) other: Option<Uuid>,
 }
 
-/// Somebody at work in a physician's name.
-pub(crate) struct Acting<'a> {
-    pub(crate) connector: &'a Arc<Connector>,
-    pub(crate) principal: Principal,
-    pub(crate) token: Arc<Secret>,
-    pub(crate) watch: &'a Stopwatch,
+/// One piece of work, counted until it ends, however it ends.
+struct UnderWay(Arc<Connector>);
+
+impl UnderWay {
+    fn begin(connector: &Arc<Connector>) -> Self {
+        connector.under_way.send_modify(|tasks| *tasks += 1);
+        Self(Arc::clone(connector))
+    }
 }
 
-/// The same, on one document of a form.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|tasks| *tasks = tasks.saturating_sub(1));
+    }
+}
+
+/// Somebody at work on one document of a form.
 pub(crate) struct Run<'a> {
     pub(crate) by: Acting<'a>,
     pub(crate) pack: &'a Pack,
@@ -49,6 +55,14 @@ pub(crate) struct Page {
     pub(crate) checked: Checked,
     /// For a form whose amounts the authority said.
     pub(crate) simulated: Option<Arc<Waiting>>,
+}
+
+/// Which volets are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    All,
+    /// Those beside the signed one, which is there already.
+    Unsigned,
 }
 
 /// A volet on its way to whoever gets it.
@@ -79,6 +93,7 @@ fn leaf(name: &str, signed: bool, document: &Document) -> Result<Leaf, Error> {
     Ok(Leaf {
         name: name.to_owned(),
         signed,
+        own: true,
         pages: document.pages(),
         pdf: Arc::new(document.pdf()?.into()),
     })
@@ -101,7 +116,9 @@ impl Connector {
         W: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (this, id) = (Arc::clone(self), task.id);
+        let counted = UnderWay::begin(&this);
         let done = tokio::spawn(async move {
+            let _counted = counted;
             let _turns = this.memory.turns(task.id, task.other).await;
             let watch = Arc::new(Stopwatch::start());
             let watched = task.action.map(|action| Watched::begin(&this.observer, action, &watch));
@@ -154,16 +171,18 @@ impl Connector {
 
     /// Sets and exports every volet; with a reference only those that were not signed.
     pub(crate) async fn set_pages(self: &Arc<Self>, kind: &str, page: Page, facts: DocumentFacts) -> Result<(Page, Vec<Leaf>), Error> {
-        let (page, sheets) = self.set_sheets(kind, page, facts, |_| true).await?;
+        let wanted = if facts.reference.is_none() { Wanted::All } else { Wanted::Unsigned };
+        let (page, sheets) = self.set_sheets(kind, page, facts, wanted, |_| true).await?;
         Ok((page, sheets.into_iter().filter_map(Sheet::into_leaf).collect()))
     }
 
-    /// Sets every volet, and exports those that are wanted by now.
+    /// Sets the volets that are wanted, and exports those of them that are needed by now.
     async fn set_sheets(
         self: &Arc<Self>,
         kind: &str,
         page: Page,
         facts: DocumentFacts,
+        wanted: Wanted,
         exported: fn(&Volet) -> bool,
     ) -> Result<(Page, Vec<Sheet>), Error> {
         let kind = kind.to_owned();
@@ -176,7 +195,7 @@ impl Connector {
                 None => Content::Checked(&page.checked),
             };
             let mut sheets = Vec::new();
-            for volet in pack.volets().iter().filter(|volet| !volet.signed || facts.reference.is_none()) {
+            for volet in pack.volets().iter().filter(|volet| !volet.signed || wanted == Wanted::All) {
                 let document = this.typesetter.render(pack, &volet.name, content, &facts)?;
                 sheets.push(if exported(volet) {
                     Sheet::Exported(leaf(&volet.name, volet.signed && !facts.paper, &document)?)
@@ -230,7 +249,7 @@ impl<'a> Run<'a> {
         let space = Space {
             code: provider_code,
             holder: format!("{} {}", by.principal.actor.id, by.principal.physician.ehealth_id),
-            token: Arc::clone(&by.token),
+            token: by.access_token(),
         };
         if matches!(caller, Caller::OwnSession) {
             by.connector.memory.note_space(&space);
@@ -257,19 +276,68 @@ impl<'a> Run<'a> {
         connector.set_pages(self.pack.kind(), page, facts).await
     }
 
-    /// The same before a deposit: what will be set again with its reference is not exported yet.
-    pub(crate) async fn set_to_sign(&self, page: Page) -> Result<(Page, Vec<Sheet>), Error> {
+    /// Sets the pages before a deposit, with the one that is signed; a signature of an earlier try that was not sent serves again. What
+    /// will be set again with its reference is not exported yet.
+    pub(crate) async fn set_and_sign(&self, page: Page, content: Fingerprint) -> Result<(Page, Vec<Sheet>, Signature), Error> {
         let connector = self.by.connector;
         let facts = connector.document_facts(self.id, Some(self.by.principal.physician.name.clone()));
-        connector.set_sheets(self.pack.kind(), page, facts, |volet| volet.signed).await
+        let kind = self.pack.kind();
+        if let Some(signature) = self.unsent(content) {
+            let (page, mut sheets) = connector.set_sheets(kind, page, facts, Wanted::Unsigned, |_| false).await?;
+            let place = self.pack.volets().iter().position(|volet| volet.signed).unwrap_or_default();
+            sheets.insert(place.min(sheets.len()), Sheet::Exported(signature.leaf.clone()));
+            return Ok((page, sheets, signature));
+        }
+        // Every page is set before anything leaves: one that cannot be set must follow neither a signature nor a deposit.
+        let (page, mut sheets) = connector.set_sheets(kind, page, facts, Wanted::All, |volet| volet.signed).await?;
+        let exported = sheets.iter_mut().filter_map(|sheet| match sheet {
+            Sheet::Exported(leaf) => Some(leaf),
+            Sheet::Set(..) => None,
+        });
+        let signature = self.sign_leaf(exported, content).await?;
+        Ok((page, sheets, signature))
     }
 
-    /// Signs the volet that is to be signed, in its place.
-    pub(crate) async fn sign_leaf<'l>(&self, leaves: impl IntoIterator<Item = &'l mut Leaf>) -> Result<(SignedBy, &'l [u8]), Error> {
+    /// The same for pages that bear no reference afterwards.
+    pub(crate) async fn set_all_and_sign(&self, page: Page, content: Fingerprint) -> Result<(Vec<Leaf>, Signature), Error> {
+        let (_, sheets, signature) = self.set_and_sign(page, content).await?;
+        Ok((self.by.connector.export(sheets).await, signature))
+    }
+
+    /// Signs the volet that is to be signed, in its place. Until it is sent the signature is kept: whatever comes between, nobody has to
+    /// sign the same twice.
+    async fn sign_leaf<'l>(&self, leaves: impl IntoIterator<Item = &'l mut Leaf>, content: Fingerprint) -> Result<Signature, Error> {
         let leaf = leaves.into_iter().find(|leaf| leaf.signed).ok_or(Error::Interrupted)?;
-        let (pdf, signed) = self.by.sign_pdf(&leaf.pdf, self.pack.kind()).await?;
+        let (pdf, by) = self.by.sign_pdf(&leaf.pdf, self.pack.kind()).await?;
         leaf.pdf = Arc::new(pdf);
-        Ok((signed, &leaf.pdf))
+        let signature = Signature { leaf: leaf.clone(), by };
+        self.keep_unsent(content, &signature);
+        Ok(signature)
+    }
+
+    /// The signature of an earlier try, when it certainly was not sent.
+    pub(crate) fn unsent(&self, content: Fingerprint) -> Option<Signature> {
+        let connector = self.by.connector;
+        let unsent = connector.memory.unsent(self.id, &self.signing(content), connector.clock.now())?;
+        Some(Signature {
+            leaf: unsent.leaf.clone(),
+            by: unsent.signed.clone(),
+        })
+    }
+
+    /// Keeps a signature until it is sent.
+    pub(crate) fn keep_unsent(&self, content: Fingerprint, signature: &Signature) {
+        let (connector, Signature { leaf, by }) = (self.by.connector, signature.clone());
+        let unsent = (self.signing(content), leaf, by);
+        connector.memory.keep_unsent(self.id, self.by.era, connector.clock.now(), unsent);
+    }
+
+    fn signing(&self, content: Fingerprint) -> Signing {
+        Signing {
+            content,
+            physician_id: self.by.principal.physician.ehealth_id.clone(),
+            day: self.by.connector.clock.today(),
+        }
     }
 
     /// Sends a deposit, once. From here on the journal says that it may be under way, whatever happens to this process.
@@ -291,16 +359,31 @@ impl<'a> Run<'a> {
             model_uid: wire.model_uid,
             xml: wire.xml,
         };
-        let (watch, deposit) = (self.by.watch, &self.by.connector.deposit);
-        let answer = match watch.waiting(deposit.exchange(&self.space, &message)).await {
+        // A mySecu token that is in use asks the session for nothing.
+        self.by.unchanged().await?;
+        let answer = match self.exchange(&message).await {
             Ok(answer) => answer,
             Err(error) if error.maybe_deposited() => return Err(Error::lost(what, Cause::Exchange(Box::new(error)))),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(without_token_at_mysecu(error)),
         };
         let correlation_id = answer.correlation_id;
         match read(&answer.xml) {
             Ok(read) => Ok((read, correlation_id)),
             Err(error) => Err(Error::lost(what, Cause::Unreadable { error, correlation_id })),
+        }
+    }
+
+    /// Sends it. When mySecu refused the token, and so did nothing yet: once more with another, where there is one.
+    async fn exchange(&self, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+        let (watch, deposit) = (self.by.watch, &self.by.connector.deposit);
+        let refused = match watch.waiting(deposit.exchange(&self.space, message)).await {
+            Err(refused @ MySecuError::TokenRefused(_)) => refused,
+            answered => return answered,
+        };
+        if self.by.has_another_token().await? {
+            watch.waiting(deposit.exchange(&self.space, message)).await
+        } else {
+            Err(refused)
         }
     }
 
@@ -321,61 +404,15 @@ impl<'a> Run<'a> {
     }
 }
 
-impl<'a> Acting<'a> {
-    pub(crate) fn begin(connector: &'a Arc<Connector>, authorized: Authorized, watch: &'a Stopwatch) -> Self {
-        let Authorized { principal, token } = authorized;
-        Self {
-            connector,
-            principal,
-            token,
-            watch,
-        }
-    }
-
-    /// The journal's line of what is begun under an id.
-    pub(crate) fn entry(&self, id: Uuid, kind: &str, state: State) -> Entry {
-        Entry {
-            id,
-            kind: kind.to_owned(),
-            state,
-            created_at: self.connector.clock.now(),
-            finished_at: None,
-            who: who(&self.principal),
-            provider_code: None,
-            reference: None,
-            correlation_id: None,
-            replaces: None,
-            replaced_by: None,
-            cancellation: None,
-            problem: None,
-        }
-    }
-
-    /// Signs a PDF in the physician's name.
-    pub(crate) async fn sign_pdf(&self, pdf: &[u8], kind: &str) -> Result<(Zeroizing<Vec<u8>>, SignedBy), Error> {
-        let connector = self.connector;
-        let expected = Expected {
-            ehealth_id: &self.principal.physician.ehealth_id,
-        };
-        let field = FieldOptions {
-            name: format!("Signature-{kind}"),
-            ..FieldOptions::default()
-        };
-        let SignedPdf {
-            bytes,
-            signer_name,
-            timestamp,
-            ..
-        } = econnector_signature::sign_pdf(pdf, self, &self.token, &expected, &connector.trust, connector.clock.now(), &field).await?;
-        let signed = SignedBy {
-            name: signer_name,
-            at: timestamp,
-        };
-        Ok((bytes, signed))
-    }
+/// A signed page, and who signed it.
+#[derive(Clone)]
+pub(crate) struct Signature {
+    pub(crate) leaf: Leaf,
+    pub(crate) by: SignedBy,
 }
 
 /// In whose name the KMS signed, and when.
+#[derive(Clone)]
 pub(crate) struct SignedBy {
     pub(crate) name: String,
     pub(crate) at: time::OffsetDateTime,
@@ -413,26 +450,6 @@ pub(crate) fn confirmed(
             anomalies,
             correlation_id,
         }),
-    }
-}
-
-/// The signer, with its time counted.
-#[async_trait]
-impl Signer for Acting<'_> {
-    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
-        self.watch.waiting(self.connector.signer.certificate(token)).await
-    }
-
-    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
-        self.watch.waiting(self.connector.signer.sign(token, data, algorithm)).await
-    }
-
-    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        self.watch.waiting(self.connector.signer.timestamp(token, query)).await
-    }
-
-    async fn probe(&self) -> Result<Probe, SignatureError> {
-        self.connector.signer.probe().await
     }
 }
 

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use econnector_base::Explain as _;
-use econnector_forms::{ForeignMessage, Pack};
+use econnector_forms::{Act, ForeignMessage, Pack};
+use econnector_identity::Principal;
 use econnector_journal::{Entry, Settlement, State};
 use econnector_signature::check_pdf;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::acting::Acting;
 use crate::error::Sent;
-use crate::memory::{Binding, Leaf, Remembered};
+use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
-use crate::run::{Acting, Run, SignedBy, Task, foreign_space};
+use crate::present::{herself, may};
+use crate::run::{Run, Signature, Task, foreign_space};
 use crate::{Action, Caller, Connector, Error, Issued, Receipt};
 
 /// The kind of a PDF that belongs to no form.
@@ -41,10 +44,10 @@ pub struct Foreign {
 }
 
 /// A document made elsewhere, fit to be signed.
-struct Fit<'a> {
+pub(crate) struct Fit<'a> {
     pages: usize,
     /// The form and its message, when it is to be deposited.
-    deposit: Option<(&'a Pack, ForeignMessage)>,
+    pub(crate) deposit: Option<(&'a Pack, ForeignMessage)>,
 }
 
 impl Connector {
@@ -66,35 +69,19 @@ impl Connector {
             .await
     }
 
-    /// Everything wrong with the document itself, for a door that asks the physician before it is signed.
-    ///
-    /// # Errors
-    /// As [`Connector::sign`], before anything is asked of anybody.
-    pub async fn examine(self: &Arc<Self>, sign: &SignPdf) -> Result<(), Error> {
-        let kind = sign.deposit.as_ref().map_or(PDF_KIND, |foreign| foreign.kind.as_str());
-        let xml = sign.deposit.as_ref().map(|foreign| foreign.xml.clone());
-        self.fit(sign.id, kind, Arc::clone(&sign.pdf), xml, &Stopwatch::start())
-            .await
-            .map(|_| ())
-    }
-
     async fn sign_alone(self: &Arc<Self>, caller: &Caller, sign: SignPdf, watch: &Stopwatch) -> Result<Issued, Error> {
         let era = self.memory.era();
         let known = self.known_beforehand(caller, watch).await?;
-        let SignPdf { id, pdf, deposit } = sign;
-        let kind = deposit.as_ref().map_or(PDF_KIND, |foreign| foreign.kind.as_str()).to_owned();
-        let xml = deposit.map(|foreign| foreign.xml);
-        let fingerprint = self.memory.fingerprint_of_foreign(&pdf, xml.as_deref().map(String::as_str));
-        let Fit { pages, deposit } = self.fit(id, &kind, Arc::clone(&pdf), xml, watch).await?;
+        let (kind, fingerprint) = (sign.kind().to_owned(), self.fingerprint_of(&sign));
+        let fit = self.fit(&sign, watch).await?;
         let authorized = match known {
             Some(known) => known,
             None => watch.waiting(self.authorized(caller)).await?,
         };
-        let space = match &deposit {
-            Some((_, message)) => Some(foreign_space(message, &authorized.principal.physician)?),
-            None => None,
-        };
-        if let Some(settled) = self.settled(id, &kind, fingerprint, &authorized.principal).await? {
+        let space = fit.space(&authorized.principal)?;
+        let Fit { pages, deposit } = fit;
+        let SignPdf { id, pdf, .. } = sign;
+        if let Some(settled) = self.settled(id, &kind, fingerprint, &authorized.principal.physician).await? {
             return Ok(settled);
         }
         let binding = self.memory.bind(id, fingerprint);
@@ -106,7 +93,7 @@ impl Connector {
                 self.memory.release(id);
             }
         };
-        let by = Acting::begin(self, authorized, watch);
+        let by = Acting::begin(self, caller, authorized, watch);
         let physician_id = by.principal.physician.ehealth_id.clone();
         let remembered = |receipt: Option<Receipt>, leaf: Option<Leaf>| Remembered {
             kind: kind.clone(),
@@ -119,7 +106,7 @@ impl Connector {
             (Some((pack, message)), Some(space)) => {
                 let run = Run::begin(by, caller, pack, id, space);
                 self.begun(&run.entry(State::Signing, None), &release).await?;
-                (State::Deposited, run.deposit_foreign(&pdf, pages, &message).await)
+                (State::Deposited, run.deposit_foreign(&pdf, pages, &message, fingerprint).await)
             }
             _ => {
                 self.begun(&by.entry(id, PDF_KIND, State::Signing), &release).await?;
@@ -158,34 +145,34 @@ impl Connector {
         }
     }
 
+    /// What a document made elsewhere is told apart by.
+    pub(crate) fn fingerprint_of(&self, sign: &SignPdf) -> Fingerprint {
+        let xml = sign.deposit.as_ref().map(|foreign| foreign.xml.as_str());
+        self.memory.fingerprint_of_foreign(&sign.pdf, xml)
+    }
+
     /// Everything that can be wrong with the document itself, found before anybody is asked to sign. Beside the threads that answer
     /// others: what comes from elsewhere may be large.
-    async fn fit(
-        self: &Arc<Self>,
-        id: Uuid,
-        kind: &str,
-        pdf: Arc<Zeroizing<Vec<u8>>>,
-        xml: Option<Zeroizing<String>>,
-        watch: &Stopwatch,
-    ) -> Result<Fit<'_>, Error> {
-        let pack = match &xml {
-            Some(_) => Some(self.pack(kind)?),
+    pub(crate) async fn fit(self: &Arc<Self>, sign: &SignPdf, watch: &Stopwatch) -> Result<Fit<'_>, Error> {
+        let pack = match &sign.deposit {
+            Some(foreign) => Some(self.pack(&foreign.kind)?),
             None => None,
         };
-        watch.about(kind);
+        watch.about(sign.kind());
         if pack.is_some_and(|pack| !pack.is_deposited()) {
             return Err(Error::OtherWorkflow);
         }
-        let of_kind = kind.to_owned();
-        let looked_at = self.beside(move |this| {
+        let (id, kind) = (sign.id, sign.kind().to_owned());
+        let xml = sign.deposit.as_ref().map(|foreign| foreign.xml.clone());
+        let looked_at = self.opened(Arc::clone(&sign.pdf), move |this, pdf| {
             let message = match xml {
-                Some(xml) => Some(this.pack(&of_kind)?.read_foreign(&xml)?),
+                Some(xml) => Some(this.pack(&kind)?.read_foreign(&xml)?),
                 None => None,
             };
             if message.as_ref().is_some_and(|message| message.id() != id) {
                 return Err(Error::IdMismatch);
             }
-            Ok((check_pdf(&pdf, LARGEST)?, message))
+            Ok((check_pdf(pdf, LARGEST)?, message))
         });
         let (pages, message) = looked_at.await?;
         Ok(Fit {
@@ -201,21 +188,52 @@ impl Connector {
     }
 }
 
+impl SignPdf {
+    /// The kind of form that it is one of.
+    pub(crate) fn kind(&self) -> &str {
+        self.deposit.as_ref().map_or(PDF_KIND, |foreign| foreign.kind.as_str())
+    }
+}
+
+impl Fit<'_> {
+    /// The provider code in whose space it is deposited, if it is: its physician's, who must be the one somebody acts for. What no form
+    /// says, no mandate covers.
+    pub(crate) fn space(&self, principal: &Principal) -> Result<Option<String>, Error> {
+        match &self.deposit {
+            Some((pack, message)) => {
+                may(principal, pack, Act::Deposit)?;
+                foreign_space(message, &principal.physician).map(Some)
+            }
+            None => herself(principal.mandate, &principal.physician).map(|()| None),
+        }
+    }
+}
+
 impl Run<'_> {
     async fn deposit_foreign(
         &self,
         pdf: &[u8],
         pages: usize,
         message: &ForeignMessage,
+        content: Fingerprint,
     ) -> Result<(Option<Receipt>, Leaf), (Error, Option<Leaf>)> {
-        let signed: Result<(Zeroizing<Vec<u8>>, SignedBy), Error> = self.by.sign_pdf(pdf, self.pack.kind()).await;
-        let (signed_pdf, signed) = signed.map_err(|error| (error, None))?;
-        let wire = self.pack.foreign_wire(message, &signed_pdf).map_err(|error| (error.into(), None))?;
-        let name = self.pack.volets().iter().find(|volet| volet.signed);
-        let leaf = Leaf::signed(name.map_or(DOCUMENT, |volet| &volet.name), pages, signed_pdf);
+        let signature = match self.unsent(content) {
+            Some(signature) => signature,
+            None => {
+                let signed = self.by.sign_pdf(pdf, self.pack.kind()).await;
+                let (signed_pdf, by) = signed.map_err(|error| (error, None))?;
+                let name = self.pack.volets().iter().find(|volet| volet.signed);
+                let leaf = Leaf::signed(name.map_or(DOCUMENT, |volet| &volet.name), pages, signed_pdf);
+                let signature = Signature { leaf, by };
+                self.keep_unsent(content, &signature);
+                signature
+            }
+        };
+        let Signature { leaf, by } = signature;
+        let wire = self.pack.foreign_wire(message, &leaf.pdf).map_err(|error| (error.into(), None))?;
         match self.deposit_message(wire, message.lines()).await {
-            Ok(confirmed) => Ok((Some(self.receipt(confirmed, signed)), leaf)),
-            Err(error) => Err((error, Some(leaf))),
+            Ok(confirmed) => Ok((Some(self.receipt(confirmed, by)), leaf)),
+            Err(error) => Err((self.by.after_signing(error), Some(leaf))),
         }
     }
 }

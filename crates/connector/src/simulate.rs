@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use econnector_base::{Explain as _, Fault};
-use econnector_forms::{Contested, Lang, Pack, PaidAmounts, Severity, Simulation, WireContext, Workflow};
+use econnector_forms::{Act, Checked, Contested, Lang, Pack, PaidAmounts, Severity, Simulation, WireContext, WireMessage, Workflow};
+use econnector_identity::Principal;
 use econnector_journal::{Entry, Settlement, State};
 use uuid::Uuid;
 
+use crate::acting::Acting;
 use crate::error::{Cause, Sent};
-use crate::memory::{Leaf, Remembered, Waiting};
+use crate::memory::{Fingerprint, Leaf, Remembered, Waiting};
 use crate::observe::Stopwatch;
-use crate::run::{Acting, Page, Run, Task, confirmed, document_space};
+use crate::present::may;
+use crate::run::{Page, Run, Task, confirmed, document_space, own_space};
 use crate::{Action, Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnomaly, Values};
 
 /// All amounts are in this currency.
@@ -67,6 +70,23 @@ pub struct Contestation {
     pub correlation_id: Option<String>,
 }
 
+/// A simulation that may be paid now.
+pub(crate) struct Payable<'a> {
+    pack: &'a Pack,
+    pub(crate) waiting: Arc<Waiting>,
+    checked: Checked,
+    provider_code: String,
+}
+
+/// A simulation whose remarks may be contested now, and the message that says so.
+pub(crate) struct Contestable<'a> {
+    entry: Entry,
+    pack: &'a Pack,
+    pub(crate) waiting: Arc<Waiting>,
+    wire: WireMessage,
+    provider_code: String,
+}
+
 pub(crate) fn is_simulated(pack: &Pack) -> bool {
     pack.workflow() == Workflow::Simulate
 }
@@ -88,35 +108,40 @@ impl Connector {
         .await
     }
 
-    /// Signs the patient's receipt and orders the payment of a simulation, once.
+    /// Signs the patient's receipt and orders the payment of a simulation, once. With a `mark`, only of the very simulation that somebody
+    /// agreed to, and of none that was asked for under the same id since.
     ///
     /// # Errors
     /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; [`Error::Lost`] of a contestation while one is
     /// open; any other [`Error`], of which only those
     /// whose code is `payment-outcome-unknown` leave it other than certainly not paid.
-    pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, lang: Lang) -> Result<Issued, Error> {
+    pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, mark: Option<Uuid>, lang: Lang) -> Result<Issued, Error> {
         let task = Task {
             action: Some(Action::Pay),
             id,
             other: None,
         };
-        self.alone(task, async move |this, watch| this.validate_alone(&caller, id, lang, &watch).await)
-            .await
+        self.alone(task, async move |this, watch| {
+            this.validate_alone(&caller, id, mark, lang, &watch).await
+        })
+        .await
     }
 
-    /// Contests remarks of the authority on a simulation. Nothing is paid.
+    /// Contests remarks of the authority on a simulation; with a `mark`, as [`Connector::validate`]. Nothing is paid.
     ///
     /// # Errors
     /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::SimulationOrdered`]; [`Error::Pack`] for a remark or a
     /// reason that is not known; [`Error::Refused`] by the authority; [`Error::Lost`]: contest again.
-    pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest) -> Result<Contestation, Error> {
+    pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest, mark: Option<Uuid>) -> Result<Contestation, Error> {
         let task = Task {
             action: Some(Action::Contest),
             id: contest.id,
             other: None,
         };
-        self.alone(task, async move |this, watch| this.contest_alone(&caller, contest, &watch).await)
-            .await
+        self.alone(task, async move |this, watch| {
+            this.contest_alone(&caller, contest, mark, &watch).await
+        })
+        .await
     }
 
     async fn simulate_alone(
@@ -135,6 +160,7 @@ impl Connector {
             Some(known) => known,
             None => watch.waiting(self.authorized(caller)).await?,
         };
+        may(&authorized.principal, pack, Act::Simulate)?;
         let provider_code = document_space(&checked, &authorized.principal.physician)?;
         if let Some(entry) = self.settle_stale(simulate.id).await? {
             if entry.kind != pack.kind() || entry.who.physician_id != authorized.principal.physician.ehealth_id {
@@ -144,7 +170,8 @@ impl Connector {
                 return Err(Error::SimulationOrdered);
             }
         }
-        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, simulate.id, provider_code);
+        let acting = Acting::begin(self, caller, authorized, watch);
+        let run = Run::begin(acting, caller, pack, simulate.id, provider_code);
         let entry = run.entry(State::Checking, None);
         self.journal
             .begin(&entry, &[State::Failed, State::Simulated, State::Contested])
@@ -185,6 +212,7 @@ impl Connector {
         };
         self.record(simulate.id, State::Simulated, &settlement).await;
         let waiting = Waiting::new(
+            self.ids.next(),
             pack.kind().to_owned(),
             run.by.principal.physician.ehealth_id,
             &simulate.values,
@@ -201,39 +229,40 @@ impl Connector {
         })
     }
 
-    async fn validate_alone(self: &Arc<Self>, caller: &Caller, id: Uuid, lang: Lang, watch: &Stopwatch) -> Result<Issued, Error> {
+    async fn validate_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: Uuid,
+        mark: Option<Uuid>,
+        lang: Lang,
+        watch: &Stopwatch,
+    ) -> Result<Issued, Error> {
         let era = self.memory.era();
         let authorized = watch.waiting(self.authorized(caller)).await?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let entry = self.simulated_entry(id, &physician_id).await?;
         watch.about(&entry.kind);
-        match entry.state {
-            State::Deposited | State::Unknown => return Ok(self.settled_document(entry)),
-            State::Contested => return Err(Error::SimulationContested),
-            _ if contestation_is_open(&entry) => {
-                let correlation_id = entry.correlation_id;
-                return Err(Error::lost(Sent::Contestation, Cause::Earlier { correlation_id }));
-            }
-            _ => {}
+        if is_ordered(&entry) {
+            return Ok(self.settled_document(entry));
         }
-        let waiting = self.memory.simulation(id).ok_or(Error::UnknownSimulation)?;
-        if !waiting.simulation.is_payable() {
-            return Err(Error::NotPayable {
-                anomalies: waiting.simulation.anomalies.iter().cloned().map(ReceiptAnomaly::from).collect(),
-                correlation_id: waiting.correlation_id.clone(),
-            });
+        let Payable {
+            pack,
+            waiting,
+            checked,
+            provider_code,
+        } = self.payable(&entry, &authorized.principal, lang)?;
+        if mark.is_some_and(|mark| mark != waiting.mark) {
+            return Err(Error::UnknownSimulation);
         }
-        let pack = self.pack(&waiting.kind)?;
-        // The day may have changed since, and with it what may be sent.
-        let checked = self.checked(pack, &waiting.values()?, lang)?;
-        let provider_code = document_space(&checked, &authorized.principal.physician)?;
-        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, id, provider_code);
+        let content = self.memory.fingerprint(&waiting.values()?);
+        let acting = Acting::begin(self, caller, authorized, watch);
+        let run = Run::begin(acting, caller, pack, id, provider_code);
         self.journal.begin(&run.entry(State::Signing, None), &[State::Simulated]).await?;
         let page = Page {
             checked,
             simulated: Some(Arc::clone(&waiting)),
         };
-        match run.pay(page, &waiting, lang).await {
+        match run.pay(page, content, &waiting, lang).await {
             Ok((receipt, volets)) => {
                 let settlement = Settlement {
                     reference: Some(receipt.reference.clone()),
@@ -275,20 +304,26 @@ impl Connector {
         }
     }
 
-    async fn contest_alone(self: &Arc<Self>, caller: &Caller, contest: Contest, watch: &Stopwatch) -> Result<Contestation, Error> {
+    async fn contest_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        contest: Contest,
+        mark: Option<Uuid>,
+        watch: &Stopwatch,
+    ) -> Result<Contestation, Error> {
         let authorized = watch.waiting(self.authorized(caller)).await?;
-        let entry = self.simulated_entry(contest.id, &authorized.principal.physician.ehealth_id).await?;
-        watch.about(&entry.kind);
-        match entry.state {
-            State::Deposited | State::Unknown => return Err(Error::SimulationOrdered),
-            State::Contested => return Err(Error::SimulationContested),
-            _ => {}
+        let Contestable {
+            entry,
+            pack,
+            waiting,
+            wire,
+            provider_code,
+        } = self.contestable(&contest, &authorized.principal, watch).await?;
+        if mark.is_some_and(|mark| mark != waiting.mark) {
+            return Err(Error::UnknownSimulation);
         }
-        let waiting = self.memory.simulation(contest.id).ok_or(Error::UnknownSimulation)?;
-        let pack = self.pack(&waiting.kind)?;
-        let wire = pack.contestation(contest.id, &waiting.simulation, &contest.anomalies)?;
-        let provider_code = crate::run::own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
-        let run = Run::begin(Acting::begin(self, authorized, watch), caller, pack, contest.id, provider_code);
+        let acting = Acting::begin(self, caller, authorized, watch);
+        let run = Run::begin(acting, caller, pack, contest.id, provider_code);
         let reference = Some(waiting.simulation.reference.clone());
         // From here on the journal says that it may be contested, whatever happens to this process: such a simulation is not paid.
         let noted = Settlement {
@@ -342,22 +377,71 @@ impl Connector {
         }
     }
 
+    /// A simulation that may be paid; an error when it may not.
+    pub(crate) fn payable(&self, entry: &Entry, principal: &Principal, lang: Lang) -> Result<Payable<'_>, Error> {
+        if entry.state == State::Contested {
+            return Err(Error::SimulationContested);
+        }
+        if contestation_is_open(entry) {
+            let correlation_id = entry.correlation_id.clone();
+            return Err(Error::lost(Sent::Contestation, Cause::Earlier { correlation_id }));
+        }
+        let waiting = self.memory.simulation(entry.id).ok_or(Error::UnknownSimulation)?;
+        if !waiting.simulation.is_payable() {
+            return Err(Error::NotPayable {
+                anomalies: waiting.simulation.anomalies.iter().cloned().map(ReceiptAnomaly::from).collect(),
+                correlation_id: waiting.correlation_id.clone(),
+            });
+        }
+        let pack = self.pack(&waiting.kind)?;
+        may(principal, pack, Act::Pay)?;
+        // The day may have changed since, and with it what may be sent.
+        let checked = self.checked(pack, &waiting.values()?, lang)?;
+        Ok(Payable {
+            provider_code: document_space(&checked, &principal.physician)?,
+            pack,
+            waiting,
+            checked,
+        })
+    }
+
+    /// A simulation with remarks that may be contested so; an error when they may not.
+    pub(crate) async fn contestable(&self, contest: &Contest, principal: &Principal, watch: &Stopwatch) -> Result<Contestable<'_>, Error> {
+        let entry = self.simulated_entry(contest.id, &principal.physician.ehealth_id).await?;
+        watch.about(&entry.kind);
+        match entry.state {
+            _ if is_ordered(&entry) => return Err(Error::SimulationOrdered),
+            State::Contested => return Err(Error::SimulationContested),
+            _ => {}
+        }
+        may(principal, self.pack(&entry.kind)?, Act::Contest)?;
+        let waiting = self.memory.simulation(contest.id).ok_or(Error::UnknownSimulation)?;
+        let pack = self.pack(&waiting.kind)?;
+        Ok(Contestable {
+            wire: pack.contestation(contest.id, &waiting.simulation, &contest.anomalies)?,
+            provider_code: own_space(entry.provider_code.as_deref(), &principal.physician)?,
+            entry,
+            pack,
+            waiting,
+        })
+    }
+
     /// The journal's line of this physician's simulation.
-    async fn simulated_entry(&self, id: Uuid, physician_id: &str) -> Result<Entry, Error> {
+    pub(crate) async fn simulated_entry(&self, id: Uuid, physician_id: &str) -> Result<Entry, Error> {
         let own = |entry: &Entry| entry.who.physician_id == physician_id && self.pack(&entry.kind).is_ok_and(is_simulated);
         self.settle_stale(id).await?.filter(own).ok_or(Error::UnknownSimulation)
     }
 }
 
 impl Run<'_> {
-    async fn pay(&self, page: Page, waiting: &Waiting, lang: Lang) -> Result<(Receipt, Vec<Leaf>), Error> {
+    async fn pay(&self, page: Page, content: Fingerprint, waiting: &Waiting, lang: Lang) -> Result<(Receipt, Vec<Leaf>), Error> {
         // The patient's receipt is signed before the order leaves: a payment without a receipt could not be mended.
-        let (_, mut leaves) = self.set(page, None).await?;
-        let (signed, _) = self.sign_leaf(&mut leaves).await?;
+        let (leaves, signature) = self.set_all_and_sign(page, content).await?;
         let simulation = &waiting.simulation;
         let wire = self.pack.validation(self.id, simulation)?;
         self.by.connector.journal.advance(self.id, State::Depositing).await?;
-        let (payment, correlation_id) = self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await?;
+        let ordered = self.ask(Sent::Payment, wire, |xml| self.pack.read_payment(xml)).await;
+        let (payment, correlation_id) = ordered.map_err(|error| self.by.after_signing(error))?;
         // Whoever only says that it was paid before may name no amounts; nothing was paid then is not what that means.
         let paid_before = payment.answer.anomalies.iter().any(|anomaly| anomaly.code == ALREADY_PAID);
         let unsaid = |amounts: &PaidAmounts| paid_before && amounts.statutory == 0 && amounts.paid == 0;
@@ -382,10 +466,15 @@ impl Run<'_> {
         });
         let receipt = Receipt {
             payment: view,
-            ..self.receipt(confirmed, signed)
+            ..self.receipt(confirmed, signature.by)
         };
         Ok((receipt, leaves))
     }
+}
+
+/// Whether the payment was ordered, or may have been.
+pub(crate) const fn is_ordered(entry: &Entry) -> bool {
+    matches!(entry.state, State::Deposited | State::Unknown)
 }
 
 /// Whether a contestation left and nobody knows whether it arrived. Simulating anew ends that.

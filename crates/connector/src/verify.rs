@@ -12,7 +12,8 @@ impl Connector {
     /// trust store. Whoever stands at the desk needs no login for it.
     ///
     /// # Errors
-    /// [`Error::Signature`] for what is no PDF or is not signed; [`Error::Identity`] for a caller whose token is not valid.
+    /// [`Error::Signature`] for what is no PDF or is not signed; [`Error::Quarantine`] for what cannot be opened without harm;
+    /// [`Error::Identity`] for a caller whose token is not valid.
     pub async fn verify(self: &Arc<Self>, caller: &Caller, pdf: Zeroizing<Vec<u8>>) -> Result<Verification, Error> {
         let watch = Arc::new(Stopwatch::start());
         watch.about(PDF_KIND);
@@ -26,6 +27,7 @@ impl Connector {
     }
 
     async fn judge(self: &Arc<Self>, pdf: Zeroizing<Vec<u8>>) -> Result<Verification, Error> {
-        self.beside(move |this| Ok(verify(&pdf, &this.trust, this.clock.now())?)).await
+        self.opened(Arc::new(pdf), |this, pdf| Ok(verify(pdf, &this.trust, this.clock.now())?))
+            .await
     }
 }

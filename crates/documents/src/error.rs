@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use econnector_base::{Explain, Fault};
 use econnector_forms::PackError;
 
@@ -37,7 +39,7 @@ pub enum DocumentError {
     DataMatrix,
     /// A finished PDF cannot be drawn.
     #[error("the PDF cannot be drawn: {0}")]
-    Unreadable(&'static str),
+    Unreadable(Cow<'static, str>),
     /// The document has fewer pages.
     #[error("no page {page}: the document has {pages}")]
     NoSuchPage {

@@ -9,6 +9,6 @@ mod work;
 mod world;
 
 pub use error::DocumentError;
-pub use pages::pages_of_pdf;
+pub use pages::{LARGEST_SVG, draw};
 pub use typesetter::{Content, Document, DocumentFacts, Typesetter};
 pub use work::Work;

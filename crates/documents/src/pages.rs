@@ -1,10 +1,6 @@
 //! Pages of a finished PDF as SVG: what is shown is what was, or will be, signed, whoever made it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 use hayro_svg::hayro_interpret::InterpreterSettings;
 use hayro_svg::hayro_syntax::{LoadPdfError, Pdf};
@@ -16,63 +12,26 @@ use crate::DocumentError;
 const LARGEST: usize = 16 * 1024 * 1024;
 /// A page may be this long or wide, in points: four times the longer side of A0.
 const LONGEST_SIDE: f32 = 14_400.0;
-/// A page that grows beyond this is not handed out, in bytes of SVG.
-const LARGEST_SVG: usize = 32 * 1024 * 1024;
-/// A page takes some milliseconds; of one that takes longer than this nobody waits for the end.
-const LONGEST: Duration = Duration::from_secs(10);
-/// How many pages are drawn at a time.
-const MOST_AT_ONCE: usize = 8;
-/// Streams may be nested: the stack of the threads that answer others is too small for the worst of strangers' files.
-const STACK: usize = 16 * 1024 * 1024;
+/// A page that grows beyond this is not handed out, in bytes.
+pub const LARGEST_SVG: usize = 32 * 1024 * 1024;
 
-/// One page of a PDF as SVG for the screen, and the number of pages; texts are outlines. Pages count from 1.
+/// One page of a PDF as SVG for the screen, and the number of pages; texts are outlines. Pages count from 1. The same bytes make the same
+/// page.
+///
+/// Neither time nor memory nor stack is limited here, and what draws may panic: a PDF that somebody else made is drawn in
+/// `econnector-quarantine`.
 ///
 /// # Errors
 /// [`DocumentError::NoSuchPage`]; [`DocumentError::Unreadable`] for what is no PDF, is encrypted, or has a page that cannot be drawn.
-pub fn pages_of_pdf(pdf: &[u8], page: usize) -> Result<(String, usize), DocumentError> {
-    if pdf.len() > LARGEST {
-        return Err(DocumentError::Unreadable("it is too large"));
+pub fn draw<T>(pdf: Arc<T>, page: usize) -> Result<(String, usize), DocumentError>
+where
+    T: AsRef<[u8]> + Send + Sync + 'static,
+{
+    if (*pdf).as_ref().len() > LARGEST {
+        return Err(unreadable("it is too large"));
     }
-    let at_work = AtWork::begin().ok_or(DocumentError::Unreadable("too many others are being drawn"))?;
-    let data = Arc::new(pdf.to_vec());
-    let (tell, told) = mpsc::channel();
-    // A thread of its own confines what breaks on a damaged file, and what takes for ever on a hostile one.
-    let drawn = thread::Builder::new().stack_size(STACK).spawn(move || {
-        let _at_work = at_work;
-        // Nobody may be waiting any more.
-        let _ = tell.send(draw(data, page));
-    });
-    drawn.map_err(|_| DocumentError::Unreadable("no thread for it"))?;
-    told.recv_timeout(LONGEST).unwrap_or_else(|error| {
-        Err(DocumentError::Unreadable(match error {
-            RecvTimeoutError::Timeout => "a page is too complicated",
-            RecvTimeoutError::Disconnected => "it is damaged",
-        }))
-    })
-}
-
-/// One of the pages being drawn: those that never end must not take all cores.
-struct AtWork;
-
-static AT_WORK: AtomicUsize = AtomicUsize::new(0);
-
-impl AtWork {
-    fn begin() -> Option<Self> {
-        let one_more = |count: usize| (count < MOST_AT_ONCE).then_some(count + 1);
-        AT_WORK.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok()?;
-        Some(Self)
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        AT_WORK.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-fn draw(data: Arc<Vec<u8>>, page: usize) -> Result<(String, usize), DocumentError> {
-    let pdf = Pdf::new(data).map_err(|error| {
-        DocumentError::Unreadable(match error {
+    let pdf = Pdf::new(pdf).map_err(|error| {
+        unreadable(match error {
             LoadPdfError::Decryption(_) => "it is encrypted",
             LoadPdfError::Invalid => "it is no PDF",
         })
@@ -83,7 +42,7 @@ fn draw(data: Arc<Vec<u8>>, page: usize) -> Result<(String, usize), DocumentErro
     let found = found.ok_or(DocumentError::NoSuchPage { page, pages: count })?;
     let (width, height) = found.render_dimensions();
     if !(1.0..=LONGEST_SIDE).contains(&width) || !(1.0..=LONGEST_SIDE).contains(&height) {
-        return Err(DocumentError::Unreadable("a page has no usable size"));
+        return Err(unreadable("a page has no usable size"));
     }
     let svg = convert(
         found,
@@ -92,10 +51,14 @@ fn draw(data: Arc<Vec<u8>>, page: usize) -> Result<(String, usize), DocumentErro
         &SvgRenderSettings::default(),
     );
     if svg.len() > LARGEST_SVG {
-        return Err(DocumentError::Unreadable("a page is too complicated"));
+        return Err(unreadable("a page is too complicated"));
     }
-    let (_, drawing) = svg.split_once('>').ok_or(DocumentError::Unreadable("a page cannot be drawn"))?;
+    let (_, drawing) = svg.split_once('>').ok_or_else(|| unreadable("a page cannot be drawn"))?;
     Ok((format!("{}{drawing}", head(width, height)), count))
+}
+
+fn unreadable(why: &'static str) -> DocumentError {
+    DocumentError::Unreadable(why.into())
 }
 
 /// As large as on paper, on white paper: without a style, which a strict page would not let in.

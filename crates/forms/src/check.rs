@@ -27,6 +27,18 @@ pub enum Environment {
     Production,
 }
 
+impl Environment {
+    /// The word for it in settings, answers and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Integration => "integration",
+            Self::Production => "production",
+        }
+    }
+}
+
 /// What the check has to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckContext {

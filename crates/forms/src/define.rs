@@ -79,6 +79,7 @@ impl Pack {
             paper: self.paper,
             turns_into: self.turns_into.clone(),
             contestation: self.contestation.as_ref().map(|_| self.contestation_codes(lang)),
+            physician_only: self.physician_only.iter().copied().collect(),
         }
     }
 

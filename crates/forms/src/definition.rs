@@ -37,6 +37,26 @@ pub struct Definition {
     /// The reasons for contesting an anomaly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contestation: Option<Vec<OptionDefinition>>,
+    /// What somebody who acts under a physician's mandate may not do with it: the physician does it herself.
+    pub physician_only: Vec<Act>,
+}
+
+/// Something done with a form in a physician's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// It is signed and deposited.
+    Deposit,
+    /// A deposited one is cancelled.
+    Cancel,
+    /// The authority is asked what it would pay.
+    Simulate,
+    /// The payment is ordered.
+    Pay,
+    /// What the authority remarked is contested.
+    Contest,
+    /// It is printed for a handwritten signature.
+    Paper,
 }
 
 /// What happens to a finished form.

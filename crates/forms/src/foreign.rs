@@ -74,6 +74,8 @@ pub struct ForeignMessage {
     provider_codes: Vec<String>,
     ehealth_id: Option<String>,
     lines: usize,
+    /// Field or total, and what the message says of it.
+    shown: Vec<(String, Zeroizing<String>)>,
     /// Up to where the PDF goes.
     before: Zeroizing<String>,
     after: Zeroizing<String>,
@@ -102,6 +104,11 @@ impl ForeignMessage {
     #[must_use]
     pub const fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// What a physician should see of it before she allows it, as far as it says so: a field or total of the form, and its value.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.shown.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -137,7 +144,14 @@ impl Pack {
             return Err(at(path, "missing"));
         }
         let ehealth_id = foreign.ehealth_id.as_ref().map(|path| pass.only(path)).transpose()?.flatten();
+        let mut shown = Vec::new();
+        for (name, path) in &foreign.shows {
+            if let Some(value) = pass.only(path)? {
+                shown.push((name.clone(), Zeroizing::new(value)));
+            }
+        }
         Ok(ForeignMessage {
+            shown,
             by: self.id(),
             id,
             provider_codes,
@@ -183,6 +197,7 @@ pub(crate) struct Foreign {
     provider_codes: Vec<Path>,
     ehealth_id: Option<Path>,
     lines: Option<Path>,
+    shows: Vec<(String, Path)>,
     /// The element the PDF goes into, and what stands in it.
     parent: Path,
     document: Path,
@@ -204,6 +219,11 @@ impl Foreign {
             provider_codes: source.provider_code.iter().map(path).collect::<Result<_, _>>()?,
             ehealth_id: source.ehealth_id.as_ref().map(path).transpose()?,
             lines: source.lines.as_ref().map(path).transpose()?,
+            shows: source
+                .shows
+                .iter()
+                .map(|(name, at)| Ok((name.clone(), path(at)?)))
+                .collect::<Result<_, String>>()?,
             parent: document.split_last().map(|(_, parent)| parent.to_vec()).unwrap_or_default(),
             document,
             file: source.schema.clone(),
@@ -362,11 +382,11 @@ impl<'a> Pass<'a> {
         let wanted = std::iter::once(&foreign.id)
             .chain(&foreign.provider_codes)
             .chain(&foreign.ehealth_id)
-            .chain(&foreign.lines);
-        for path in wanted {
-            if self.is_at(path) {
-                self.found.push((path, Zeroizing::default()));
-            }
+            .chain(&foreign.lines)
+            .chain(foreign.shows.iter().map(|(_, path)| path));
+        // Once, even when several are wanted at the same place.
+        if let Some(path) = wanted.into_iter().find(|path| self.is_at(path)) {
+            self.found.push((path, Zeroizing::default()));
         }
         Ok(())
     }

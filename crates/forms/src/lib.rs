@@ -32,8 +32,8 @@ mod xml;
 pub use answer::{Anomaly, Answer, AnswerError, Contested, PaidAmounts, Payment, SimulatedLine, Simulation};
 pub use check::{CheckContext, Checked, Draft, Environment, Fact, Finding, Outcome, Severity, Total};
 pub use definition::{
-    Definition, FieldDefinition, FieldType, FormSummary, OptionDefinition, SectionDefinition, ShownWhen, TotalDefinition, VoletDefinition,
-    Workflow,
+    Act, Definition, FieldDefinition, FieldType, FormSummary, OptionDefinition, SectionDefinition, ShownWhen, TotalDefinition,
+    VoletDefinition, Workflow,
 };
 pub use error::PackError;
 pub use files::{MemoryFiles, PackFiles, embedded};

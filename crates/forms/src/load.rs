@@ -15,7 +15,7 @@ use crate::schema::Schema;
 use crate::source::{CodeListSource, FieldSource, FieldTexts, MessageSource, PackSource, TextsSource};
 use crate::texts::Sentences;
 use crate::wire::{Exchange, Message};
-use crate::{FieldType, Lang, Pack, PackError, PackFiles, Workflow};
+use crate::{Act, FieldType, Lang, Pack, PackError, PackFiles, Workflow};
 
 impl Pack {
     /// Opens a pack and checks it as a whole: names, expressions, texts in four languages, templates, examples.
@@ -108,6 +108,7 @@ impl Pack {
             turns_into: source.turns_into,
             paper: source.paper,
             roles: source.roles,
+            physician_only: source.delegation.physician_only,
             example_day: source.examples.map(|examples| examples.today),
             sections,
             record,
@@ -228,6 +229,7 @@ fn check_names(source: &PackSource) -> Result<(), String> {
         }
     }
     check_references(source, &fields, tables.first().copied())?;
+    check_delegation(source)?;
     check_messages(source, tables.is_empty())
 }
 
@@ -317,6 +319,15 @@ fn check_references(source: &PackSource, fields: &[&FieldSource], table: Option<
             }
         }
     }
+    let shown = source
+        .wire
+        .iter()
+        .filter_map(|wire| wire.foreign.as_ref())
+        .flat_map(|foreign| &foreign.shows);
+    let total = |name: &String| source.totals.iter().any(|total| total.name == *name);
+    if let Some((name, _)) = shown.into_iter().find(|(name, _)| !form.contains(name.as_str()) && !total(name)) {
+        return unknown(name);
+    }
     let others = [&source.roles.provider_code, &source.roles.ehealth_id];
     let mut others = others
         .into_iter()
@@ -325,6 +336,22 @@ fn check_references(source: &PackSource, fields: &[&FieldSource], table: Option<
         .chain(source.totals.iter().flat_map(|t| &t.needs));
     match others.find(|id| !form.contains(id.as_str())) {
         Some(id) => unknown(id),
+        None => Ok(()),
+    }
+}
+
+/// That what only the physician does can be done with the form at all.
+fn check_delegation(source: &PackSource) -> Result<(), String> {
+    let deposited = source.workflow == Workflow::Deposit;
+    let possible = |act: &Act| match act {
+        Act::Deposit => deposited,
+        Act::Cancel => source.cancellation.is_some(),
+        Act::Simulate | Act::Pay => !deposited,
+        Act::Contest => source.contestation.is_some(),
+        Act::Paper => source.paper,
+    };
+    match source.delegation.physician_only.iter().find(|act| !possible(act)) {
+        Some(act) => Err(format!("[delegation]: {act:?} is not done with this form")),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::rules::Expression;
 use crate::source::{FieldSource, FieldTexts, Roles, TextsSource};
 use crate::texts::Sentences;
 use crate::wire::{Exchange, Message};
-use crate::{FieldType, Lang, PackError, Severity, Workflow, values};
+use crate::{Act, FieldType, Lang, PackError, Severity, Workflow, values};
 
 /// The language of the printed pages: the forms of the social security are French.
 pub(crate) const PAGE_LANG: Lang = Lang::Fr;
@@ -26,6 +26,7 @@ pub struct Pack {
     pub(crate) turns_into: Option<String>,
     pub(crate) paper: bool,
     pub(crate) roles: Roles,
+    pub(crate) physician_only: BTreeSet<Act>,
     /// The field that tells an example's day.
     pub(crate) example_day: Option<String>,
     /// Headings, and which of the fields stand under them.
@@ -114,6 +115,12 @@ impl Pack {
         self.paper
     }
 
+    /// Whether only the physician herself does this, and nobody under her mandate.
+    #[must_use]
+    pub fn is_physician_only(&self, act: Act) -> bool {
+        self.physician_only.contains(&act)
+    }
+
     /// The kind of form that what was typed can be carried over to.
     #[must_use]
     pub fn turns_into(&self) -> Option<&str> {
@@ -186,6 +193,13 @@ impl Pack {
             (Some(_), Some(column)) => texts.columns.get(column),
             (Some(_), None) | (None, _) => Some(texts),
         }
+    }
+
+    /// What stands beside a field or a total.
+    #[must_use]
+    pub fn label_of(&self, name: &str, lang: Lang) -> String {
+        let total = self.texts(lang).and_then(|texts| texts.totals.get(name)).cloned();
+        total.unwrap_or_else(|| self.label(name, lang))
     }
 
     pub(crate) fn label(&self, path: &str, lang: Lang) -> String {

@@ -1,11 +1,11 @@
 //! The files of a pack as they are written: `pack.toml`, `texts/*.json`, `codes/*.json`. docs/forms.md explains them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{FieldType, Lang, Severity, ShownWhen, Workflow};
+use crate::{Act, FieldType, Lang, Severity, ShownWhen, Workflow};
 
 /// `pack.toml`.
 #[derive(Debug, Deserialize)]
@@ -22,6 +22,8 @@ pub(crate) struct PackSource {
     pub paper: bool,
     #[serde(default)]
     pub roles: Roles,
+    #[serde(default)]
+    pub delegation: Delegation,
     pub examples: Option<Examples>,
     pub sections: Vec<SectionSource>,
     #[serde(default)]
@@ -45,6 +47,15 @@ pub(crate) struct PackSource {
 pub(crate) struct Roles {
     pub provider_code: Option<String>,
     pub ehealth_id: Option<String>,
+}
+
+/// What a physician's mandate leaves to herself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Delegation {
+    /// What only the physician does.
+    #[serde(default)]
+    pub physician_only: BTreeSet<Act>,
 }
 
 /// How the examples are checked when the pack opens.
@@ -207,6 +218,9 @@ pub(crate) struct ForeignSource {
     pub document: String,
     /// The rows that an anomaly may be about.
     pub lines: Option<String>,
+    /// What a physician sees of it before she allows it: a field or total of the form, whose label it gets, and where it stands.
+    #[serde(default)]
+    pub shows: Vec<(String, String)>,
 }
 
 /// Names in the authority's answer.

@@ -4,9 +4,10 @@
 
 mod glasses;
 
-use econnector_forms::{AnswerError, Lang, MemoryFiles, Pack, PackError, Severity};
+use econnector_forms::{Act, AnswerError, Lang, MemoryFiles, Pack, PackError, Severity};
 use glasses::{CONTEXT, changed, files, glasses, refusal, values, wire_context};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 #[test]
 fn a_form_nobody_knows_is_checked_rendered_and_sent() {
@@ -55,6 +56,60 @@ fn definition_defaults_and_schema() {
     assert_eq!(schema["required"], json!(["wearer", "sold_on", "frame", "optician"]));
     assert_eq!(schema["properties"]["lens"]["enum"], json!(["A1"]));
     assert_eq!(schema["additionalProperties"], json!(false));
+}
+
+#[test]
+fn what_only_the_physician_does_is_said_and_can_be_done_with_the_form() {
+    let pack = glasses();
+    let definition = serde_json::to_value(pack.definition(Lang::De, CONTEXT.today)).unwrap();
+    assert_eq!(definition["physician_only"], json!(["paper"]));
+    assert!(pack.is_physician_only(Act::Paper) && !pack.is_physician_only(Act::Deposit));
+    let both = changed("pack.toml", "[\"paper\"]", "[\"paper\", \"deposit\"]").unwrap();
+    assert!(both.is_physician_only(Act::Deposit));
+    for (acts, reason) in [
+        ("[\"pay\"]", "is not done with this form"),
+        ("[\"contest\"]", "is not done with this form"),
+        ("[\"sing\"]", "unknown variant"),
+    ] {
+        let (file, said) = refusal(changed("pack.toml", "[\"paper\"]", acts));
+        assert!(file == "pack.toml" && said.contains(reason), "{acts}: {said}");
+    }
+    // Without a word on it, a mandate covers everything.
+    let open = changed("pack.toml", "physician_only = [\"paper\"]", "").unwrap();
+    assert!(!open.is_physician_only(Act::Paper));
+    for pack in econnector_forms::embedded().unwrap() {
+        let hers: Vec<Act> = pack.definition(Lang::Fr, CONTEXT.today).physician_only;
+        assert_eq!(
+            hers,
+            if pack.kind() == "pid" { vec![Act::Contest] } else { vec![] },
+            "{}",
+            pack.kind()
+        );
+    }
+}
+
+#[test]
+fn a_finished_message_shows_what_its_form_names() {
+    let pack = glasses();
+    let checked = pack.check(pack.example("extras").unwrap(), &CONTEXT).checked.unwrap();
+    let xml = pack.wire(&checked, &wire_context(&vec![Uuid::nil(); checked.rows()])).unwrap().xml;
+    let message = pack.read_foreign(&xml).unwrap();
+    let shown: Vec<(&str, &str)> = message.shown().collect();
+    let wearer = checked.values()["wearer"].as_str().unwrap();
+    assert_eq!(shown[0], ("wearer", wearer));
+    assert_eq!(shown[1].0, "to_pay");
+    assert!(shown[1].1.contains('.'), "{}", shown[1].1);
+    // The same element may also be one that the program looks for itself.
+    assert_eq!(message.provider_codes(), [wearer]);
+    assert_ne!(pack.label_of("to_pay", Lang::De), "to_pay");
+    assert_eq!(pack.label_of("nothing", Lang::De), "nothing");
+    for (shows, reason) in [
+        ("[\"nobody\", \"who\"]", "unknown field"),
+        ("[\"wearer\", \"whom\"]", "has no element"),
+    ] {
+        let (_, said) = refusal(changed("pack.toml", "[\"wearer\", \"who\"]", shows));
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 #[test]

@@ -1,26 +1,26 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use econnector_base::{Clock, Secret};
 use econnector_net::Transport;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
-use openidconnect::core::CoreAuthenticationFlow;
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{CsrfToken, LanguageTag, Nonce, PkceCodeChallenge, PkceCodeVerifier, Scope};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use url::Url;
 
-use crate::claims::People;
 use crate::error::IdentityError;
 use crate::exchange::{self, Cache, ExchangeClient, Exchanges};
 use crate::keyring::{KeyringState, TokenStore};
 use crate::landing::{Arrival, Expected, Landing};
+use crate::life::Life;
 use crate::pages::{Language, Page};
-use crate::principal::{Actor, Authorized, Physician, Principal};
-use crate::provider::{AesClient, Granted, Line, Probe, Proof, Provider};
+use crate::principal::{Actor, Authorized, Physician};
+use crate::provider::{AesClient, Line, Probe, Proof, Provider};
+use crate::reach::Reach;
+use crate::session::{Attempt, Endpoint as _, Keeper, keep_alive};
 
 /// Who is there, and with which token: what the rest of the program knows about AeS.
 #[async_trait]
@@ -28,37 +28,63 @@ pub trait Identity: Send + Sync {
     /// Who is logged in. Right after the start it waits up to 3 s for a remembered session.
     async fn session(&self) -> SessionView;
 
-    /// Opens the browser at AeS and returns the address for a person to open herself. While a login is under way: shows it again.
+    /// Opens the browser at AeS and returns the address for a person to open herself. While a login is under way: shows it again, or
+    /// begins anew when another account is asked for. A session that stands goes on until the new login has succeeded.
     ///
     /// # Errors
-    /// When AeS cannot be reached, there is no loopback port, or this installation does not log in.
-    async fn start_login(&self, language: &str) -> Result<Url, IdentityError>;
+    /// When AeS cannot be reached, there is no loopback port, or this program does not log in.
+    async fn start_login(&self, request: LoginRequest) -> Result<Url, IdentityError>;
 
-    /// The logged-in person, with a token that lives for 30 s at least wherever AeS renews it. Parallel callers share one renewal.
+    /// Lets the logged-in person work for this physician from now on: herself, or one who lets her. It holds until the session ends or
+    /// AeS lists the physician no more.
     ///
     /// # Errors
-    /// [`IdentityError::LoginRequired`], [`IdentityError::NoPhysician`], or why the session could not be renewed.
+    /// [`IdentityError::PhysicianNotRepresented`], [`IdentityError::LoginRequired`], or why the session could not be taken up.
+    async fn choose(&self, ehealth_id: &str) -> Result<(), IdentityError>;
+
+    /// The logged-in person, with a token that is alive: for half a minute at least where tokens live for minutes and AeS renews them.
+    /// Parallel callers share one renewal.
+    ///
+    /// # Errors
+    /// [`IdentityError::LoginRequired`], [`IdentityError::NoPhysician`], [`IdentityError::PhysicianNotChosen`], or why the session
+    /// could not be renewed.
     async fn authorized(&self) -> Result<Authorized, IdentityError>;
 
-    /// Ends the session here and at AeS, and gives up a login under way.
+    /// The same after an authority refused a token of [`Identity::authorized`]: the one held by now if it is another, else a new one.
+    ///
+    /// # Errors
+    /// As [`Identity::authorized`].
+    async fn renewed(&self, refused: &Secret) -> Result<Authorized, IdentityError>;
+
+    /// Gives up a login under way; without one it ends the session, here and at AeS.
     ///
     /// # Errors
     /// [`IdentityError::LogoutIncomplete`] when AeS could not be told; the session is over here all the same.
     async fn logout(&self) -> Result<(), IdentityError>;
 
-    /// The person a caller's token stands for: an AeS access token (JWT), signed by AeS for our audience, valid now.
+    /// The person a caller's token stands for: an AeS access token (JWT), signed by AeS for our audience, valid now. `physician` is the
+    /// eHealthID of whom she acts for; without it she acts for herself, or for the only physician who lets her. Nothing of it is kept.
     ///
     /// # Errors
-    /// Why the token is not accepted, or why AeS' keys could not be read.
-    async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError>;
+    /// Why the token is not accepted, [`IdentityError::PhysicianNotChosen`], [`IdentityError::PhysicianNotRepresented`], or why AeS'
+    /// keys could not be read.
+    async fn bearer(&self, token: &str, physician: Option<&str>) -> Result<Authorized, IdentityError>;
 
     /// The physician of an eHealthID, with a token in her name for which AeS takes this installation's own credentials. Parallel callers
-    /// share one exchange; a token serves until half a minute before its end.
+    /// share one exchange; a token serves until shortly before its end.
     ///
     /// # Errors
     /// [`IdentityError::ExchangeNotSetUp`], [`IdentityError::ExchangeClientRefused`], [`IdentityError::ExchangeDenied`], or why AeS could
     /// not be asked.
     async fn on_behalf_of(&self, _ehealth_id: &str) -> Result<Authorized, IdentityError> {
+        Err(IdentityError::ExchangeNotSetUp)
+    }
+
+    /// The same after an authority refused a token of [`Identity::on_behalf_of`]: the one held by now if it is another, else a new one.
+    ///
+    /// # Errors
+    /// As [`Identity::on_behalf_of`].
+    async fn exchanged_anew(&self, _ehealth_id: &str, _refused: &Secret) -> Result<Authorized, IdentityError> {
         Err(IdentityError::ExchangeNotSetUp)
     }
 
@@ -83,8 +109,34 @@ pub struct SessionView {
     pub remembered: bool,
     /// How the keyring does.
     pub keyring: KeyringState,
-    /// Why the last login failed or the session ended, until the next attempt.
+    /// Why the last login failed, the session ended or could not be renewed, until the next attempt.
     pub failure: Option<IdentityError>,
+    /// AeS' clock minus ours, to the second; positive when ours is slow. `None` while AeS has not told its time.
+    pub clock_skew: Option<time::Duration>,
+    /// Who logs in at this installation.
+    pub logins: Logins,
+}
+
+/// Who logs in, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Logins {
+    /// Whoever works, in this program. Tokens of callers are not taken.
+    Own,
+    /// The calling software, which brings a token with each request. This program opens no login page and keeps no session.
+    Delegated,
+    /// The one or the other.
+    #[default]
+    Both,
+}
+
+/// How somebody wants to log in.
+#[derive(Clone, Debug, Default)]
+pub struct LoginRequest {
+    /// Language tag of the window: AeS' page and the page at the end are in it where they can.
+    pub language: String,
+    /// AeS asks for name and password even when the browser still knows somebody there.
+    pub other_account: bool,
 }
 
 /// Where a session stands.
@@ -102,10 +154,15 @@ pub enum SessionState {
     LoggedIn {
         /// Who.
         actor: Actor,
-        /// For whom; `None` for a secretary, who has to choose first.
+        /// For whom she works now; `None` when she has to choose first, or has nobody to choose.
         physician: Option<Physician>,
-        /// Whom a secretary may act for.
+        /// Everybody she can choose, herself first; empty when nobody lets her act.
         acts_for: Vec<Physician>,
+        /// `physician` is somebody else, who lets her act.
+        mandate: bool,
+        /// When she logged in, or this session was taken up again; a renewal does not change it.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
         /// End of the session unless it is renewed.
         #[serde(with = "time::serde::rfc3339")]
         until: OffsetDateTime,
@@ -131,8 +188,10 @@ pub struct AesSettings {
     pub redirect_host: String,
     /// Path of the redirect address, as registered at AeS.
     pub redirect_path: String,
-    /// Whether somebody can log in here at all; a server only takes tokens.
-    pub allow_own_login: bool,
+    /// Whether somebody can log in here, or callers bring tokens; a server only takes tokens.
+    pub logins: Logins,
+    /// Another eConnector of this user has the session and renews it: this one neither logs in nor touches what is remembered.
+    pub elsewhere: bool,
     /// How long the browser may take.
     pub login_timeout: Duration,
     /// The client that asks for tokens in a physician's name; without it [`Identity::on_behalf_of`] gives none.
@@ -149,7 +208,8 @@ impl AesSettings {
             audience: "https://eadmin.lu/".to_owned(),
             redirect_host: "127.0.0.1".to_owned(),
             redirect_path: "/callback".to_owned(),
-            allow_own_login: true,
+            logins: Logins::default(),
+            elsewhere: false,
             login_timeout: Duration::from_secs(600),
             exchange: None,
         }
@@ -160,6 +220,14 @@ impl AesSettings {
 /// same session. Must live inside a tokio runtime.
 #[derive(Clone)]
 pub struct Aes(Arc<Inner>);
+
+struct Inner {
+    keeper: Arc<Keeper<Reach>>,
+    browser: Arc<dyn Browser>,
+    /// Told when it is known whether a session is remembered.
+    restored: watch::Sender<bool>,
+    exchanged: Arc<Cache>,
+}
 
 impl Aes {
     /// Takes up a remembered session in the background, and keeps whatever session there is alive. AeS is first asked when needed,
@@ -183,23 +251,17 @@ impl Aes {
         if !settings.redirect_path.starts_with('/') || settings.redirect_path.contains(['?', '#']) {
             return Err(IdentityError::Settings("the redirect path"));
         }
-        let own_login = settings.allow_own_login;
+        let keeper = Keeper::new(Reach::new(settings, Line::new(transport, clock), keyring));
+        let session_here = keeper.endpoint().session_here().is_ok();
         let inner = Arc::new(Inner {
-            account: format!("{} {}", settings.issuer, settings.client_id),
-            settings,
-            line: Arc::new(Line::new(transport, clock)),
-            keyring,
+            keeper,
             browser,
-            provider: tokio::sync::Mutex::new(None),
-            session: Mutex::new(Session::default()),
-            remembering: tokio::sync::Mutex::new(()),
-            changed: Arc::new(Notify::new()),
-            restored: watch::Sender::new(!own_login),
+            restored: watch::Sender::new(!session_here),
             exchanged: Arc::default(),
         });
-        if own_login {
+        if session_here {
             tokio::spawn(inner.clone().restore());
-            tokio::spawn(keep_alive(Arc::downgrade(&inner), inner.changed.clone()));
+            tokio::spawn(keep_alive(Arc::downgrade(&inner.keeper)));
         }
         Ok(Self(inner))
     }
@@ -212,36 +274,49 @@ impl Identity for Aes {
         self.0.view()
     }
 
-    async fn start_login(&self, language: &str) -> Result<Url, IdentityError> {
-        self.0.clone().start_login(Language::from_tag(language)).await
+    async fn start_login(&self, request: LoginRequest) -> Result<Url, IdentityError> {
+        self.0.reach().session_here()?;
+        self.0.clone().start_login(&request).await
+    }
+
+    async fn choose(&self, ehealth_id: &str) -> Result<(), IdentityError> {
+        self.0.reach().session_here()?;
+        self.0.settle().await;
+        self.0.keeper.choose(ehealth_id).await
     }
 
     async fn authorized(&self) -> Result<Authorized, IdentityError> {
-        self.0.settle().await;
-        if let Some(authorized) = self.0.held_token(FRESH_ENOUGH)? {
-            return Ok(authorized);
-        }
-        match self.0.renew().await {
-            Ok(()) => self.0.held_token(time::Duration::ZERO)?.ok_or(IdentityError::LoginRequired),
-            // The service may be back before the token dies.
-            Err(error) => self.0.held_token(ALMOST_DEAD).ok().flatten().ok_or(error),
-        }
+        self.0.authorized(None).await
+    }
+
+    async fn renewed(&self, refused: &Secret) -> Result<Authorized, IdentityError> {
+        self.0.authorized(Some(refused)).await
     }
 
     async fn logout(&self) -> Result<(), IdentityError> {
+        if self.0.keeper.cancel_login() {
+            return Ok(());
+        }
         // On a task of its own: a caller who hangs up must not leave half a logout behind.
-        finished(tokio::spawn(self.0.clone().logout())).await
+        let logout = tokio::spawn(self.0.keeper.clone().logout());
+        // One that was torn down with its runtime counts as cancelled.
+        logout.await.unwrap_or(Err(IdentityError::LoginCancelled))
     }
 
-    async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError> {
-        self.0.bearer(token).await
+    async fn bearer(&self, token: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
+        self.0.reach().bearer(token, physician).await
     }
 
     async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
-        let client = self.0.settings.exchange.clone().ok_or(IdentityError::ExchangeNotSetUp)?;
-        let (inner, asked_for) = (Arc::clone(&self.0), ehealth_id.to_owned());
+        let client = self.0.reach().settings().exchange.clone().ok_or(IdentityError::ExchangeNotSetUp)?;
+        let (inner, asked_for) = (self.0.clone(), ehealth_id.to_owned());
         let ask = || async move { inner.exchange(&client, &asked_for).await };
-        self.0.exchanged.get(ehealth_id, self.0.line.now_at_aes(), ask).await
+        self.0.exchanged.get(ehealth_id, self.0.reach().now(), ask).await
+    }
+
+    async fn exchanged_anew(&self, ehealth_id: &str, refused: &Secret) -> Result<Authorized, IdentityError> {
+        self.0.exchanged.drop_refused(ehealth_id, refused);
+        self.on_behalf_of(ehealth_id).await
     }
 
     fn exchanges(&self) -> Exchanges {
@@ -249,96 +324,26 @@ impl Identity for Aes {
     }
 
     async fn probe(&self) -> Result<Probe, IdentityError> {
-        self.0.line.probe(&self.0.settings.issuer).await
+        let reach = self.0.reach();
+        reach.line().probe(&reach.settings().issuer).await
     }
-}
-
-struct Inner {
-    settings: AesSettings,
-    line: Arc<Line>,
-    keyring: Arc<dyn TokenStore>,
-    browser: Arc<dyn Browser>,
-    /// Under which the keyring holds the refresh token: another issuer never gets it.
-    account: String,
-    provider: tokio::sync::Mutex<Option<Arc<Provider>>>,
-    session: Mutex<Session>,
-    /// Held while the keyring is written.
-    remembering: tokio::sync::Mutex<()>,
-    /// Wakes [`keep_alive`].
-    changed: Arc<Notify>,
-    restored: watch::Sender<bool>,
-    exchanged: Arc<Cache>,
-}
-
-#[derive(Default)]
-struct Session {
-    held: Held,
-    login: Option<Attempt>,
-    failure: Option<IdentityError>,
-    remembered: bool,
-    /// Counts logins and logouts: what was begun under another number is no longer wanted.
-    era: u64,
-    renewal: Option<Renewal>,
-}
-
-type Renewal = Shared<BoxFuture<'static, Result<(), IdentityError>>>;
-
-#[derive(Default)]
-enum Held {
-    #[default]
-    Nothing,
-    /// Remembered, not redeemed yet.
-    Dormant(Arc<Secret>),
-    Tokens(Box<Tokens>),
-}
-
-struct Tokens {
-    people: People,
-    access: Arc<Secret>,
-    access_until: OffsetDateTime,
-    /// A minute before the end of the access token, or half-way to it.
-    renew_at: OffsetDateTime,
-    refresh: Option<Arc<Secret>>,
-    refresh_until: Option<OffsetDateTime>,
-    id_token: Option<Arc<Secret>>,
-}
-
-impl Tokens {
-    /// Without a refresh token a session lasts as long as its access token.
-    fn alive(&self, now: OffsetDateTime) -> bool {
-        self.refresh.is_some() || now < self.access_until
-    }
-}
-
-struct Attempt {
-    url: Url,
-    cancel: Arc<Notify>,
 }
 
 impl Inner {
-    fn session(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reach(&self) -> &Reach {
+        self.keeper.endpoint()
     }
 
     fn view(&self) -> SessionView {
-        let session = self.session();
-        let state = match (&session.login, &session.held) {
-            (Some(attempt), _) => SessionState::LoggingIn {
-                login_url: attempt.url.clone(),
-            },
-            (None, Held::Tokens(tokens)) if tokens.alive(self.line.now()) => SessionState::LoggedIn {
-                actor: tokens.people.actor.clone(),
-                physician: tokens.people.physician.clone(),
-                acts_for: tokens.people.acts_for.clone(),
-                until: tokens.refresh_until.unwrap_or(tokens.access_until),
-            },
-            (None, _) => SessionState::LoggedOut,
-        };
+        let (reach, seen) = (self.reach(), self.keeper.view());
+        let elsewhere = reach.settings().elsewhere.then_some(IdentityError::SessionElsewhere);
         SessionView {
-            state,
-            remembered: session.remembered,
-            keyring: self.keyring.state(),
-            failure: session.failure.clone(),
+            state: seen.state,
+            remembered: seen.remembered,
+            keyring: reach.keyring_state(),
+            failure: elsewhere.or(seen.failure),
+            clock_skew: reach.line().clock_skew(),
+            logins: reach.settings().logins,
         }
     }
 
@@ -348,222 +353,61 @@ impl Inner {
         let _ = tokio::time::timeout(Duration::from_secs(3), restored.wait_for(|done| *done)).await;
     }
 
-    /// `Ok(None)` when there is a session, but no token with `left` of its life left.
-    fn held_token(&self, left: time::Duration) -> Result<Option<Authorized>, IdentityError> {
-        let session = self.session();
-        match &session.held {
-            Held::Nothing => Err(session.ended().unwrap_or(IdentityError::LoginRequired)),
-            Held::Dormant(_) => Ok(None),
-            Held::Tokens(tokens) if tokens.access_until - self.line.now_at_aes() <= left => Ok(None),
-            Held::Tokens(tokens) => authorized(&tokens.people, tokens.access_until, tokens.access.clone()).map(Some),
-        }
-    }
-
     async fn restore(self: Arc<Self>) {
-        if let Ok(Some(token)) = self.keyring.load(&self.account).await {
-            let wanted = {
-                let mut session = self.session();
-                let wanted = matches!(session.held, Held::Nothing) && session.login.is_none() && session.era == 0;
-                if wanted {
-                    session.held = Held::Dormant(Arc::new(token));
-                    session.remembered = true;
-                }
-                wanted
-            };
-            if wanted && let Err(error) = self.renew().await {
-                tracing::info!(error = %error, "the remembered session was not taken up");
-            }
+        if let Some(token) = self.reach().remembered().await {
+            self.keeper.restore(token).await;
         }
         self.restored.send_replace(true);
     }
 
-    /// Renews once, however many ask; goes on when all of them hang up, because the answer holds the only valid refresh token.
-    async fn renew(self: &Arc<Self>) -> Result<(), IdentityError> {
-        let renewal = {
-            let mut session = self.session();
-            match &session.renewal {
-                Some(renewal) => renewal.clone(),
-                None => {
-                    let task = tokio::spawn(self.clone().renew_once());
-                    let renewal = finished(task).boxed().shared();
-                    session.renewal = Some(renewal.clone());
-                    renewal
-                }
-            }
-        };
-        renewal.await
+    async fn authorized(&self, refused: Option<&Secret>) -> Result<Authorized, IdentityError> {
+        self.reach().session_here()?;
+        self.settle().await;
+        self.keeper.authorized(refused).await
     }
 
-    async fn renew_once(self: Arc<Self>) -> Result<(), IdentityError> {
-        let (refresh, subject, era) = {
-            let mut session = self.session();
-            let era = session.era;
-            let redeemable = match &session.held {
-                Held::Dormant(refresh) => Some((refresh.clone(), None, era)),
-                Held::Tokens(tokens) => tokens
-                    .refresh
-                    .clone()
-                    .map(|refresh| (refresh, Some(tokens.people.actor.id.clone()), era)),
-                Held::Nothing => None,
-            };
-            match redeemable {
-                Some(redeemable) => redeemable,
-                None => {
-                    session.renewal = None;
-                    return Err(IdentityError::LoginRequired);
-                }
-            }
-        };
-        let result = self.redeem_refresh(refresh.clone(), subject.as_deref()).await;
-        let outcome = match result {
-            Ok(granted) => self.adopt(granted, era, Some(refresh)).await,
-            Err(error) => Err(error),
-        };
-        let over = matches!(
-            outcome,
-            Err(IdentityError::SessionEnded { .. } | IdentityError::ClientRefused { .. } | IdentityError::AesToken(_))
-        );
-        let current = {
-            let mut session = self.session();
-            session.renewal = None;
-            let current = session.era == era;
-            if current {
-                session.failure = outcome.as_ref().err().cloned();
-                if over {
-                    session.held = Held::Nothing;
-                    session.remembered = false;
-                    session.era += 1;
-                }
-            }
-            current
-        };
-        if current && over {
-            self.forget().await;
-        }
-        outcome
+    async fn exchange(&self, client: &ExchangeClient, ehealth_id: &str) -> Result<(Authorized, Life), IdentityError> {
+        let reach = self.reach();
+        let provider = reach.provider().await?;
+        let (claims, access, life) = provider.exchange(client, ehealth_id, &reach.settings().audience).await?;
+        let people = claims.people().map_err(|error| IdentityError::AesToken(error.to_string()))?;
+        let physician = exchange::subject(&people, ehealth_id)?;
+        Ok((people.authorized(physician, life.until(), Arc::new(access)), life))
     }
 
-    async fn redeem_refresh(&self, refresh: Arc<Secret>, actor: Option<&str>) -> Result<Granted, IdentityError> {
-        let provider = self.provider().await?;
-        let granted = provider.redeem(Proof::Refresh(refresh), &self.settings.audience).await?;
-        if actor.is_some_and(|actor| granted.claims.people().is_ok_and(|people| people.actor.id != actor)) {
-            return Err(IdentityError::AesToken("the renewed token names somebody else".to_owned()));
-        }
-        Ok(granted)
-    }
-
-    /// Makes what AeS granted the session, unless somebody logged out or in since `era`. `used` is the refresh token it was had for.
-    async fn adopt(self: &Arc<Self>, granted: Granted, mut era: u64, used: Option<Arc<Secret>>) -> Result<(), IdentityError> {
-        let people = granted
-            .claims
-            .people()
-            .map_err(|error| IdentityError::AesToken(error.to_string()))?;
-        let life: time::Duration = granted.until - self.line.now();
-        let margin = time::Duration::minutes(1).min(life / 2_i32);
-        let renewed = used.is_some();
-        // RFC 6749, 6: without a new refresh token the old one stays valid.
-        let refresh = granted.refresh.map(Arc::new).or(used);
-        let id_token = granted.id_token.map(Arc::new);
-        let abandoned = {
-            let mut session = self.session();
-            if session.era == era {
-                let earlier = match std::mem::take(&mut session.held) {
-                    Held::Tokens(tokens) if renewed => tokens.id_token,
-                    _ => None,
-                };
-                session.held = Held::Tokens(Box::new(Tokens {
-                    people,
-                    access: Arc::new(granted.access),
-                    access_until: granted.until,
-                    renew_at: granted.until - margin,
-                    refresh: refresh.clone(),
-                    refresh_until: granted.refresh_until,
-                    id_token: id_token.clone().or(earlier),
-                }));
-                session.failure = None;
-                if !renewed {
-                    session.era += 1;
-                    era = session.era;
-                }
-                None
-            } else {
-                // Where somebody else is logged in by now, ending this one at AeS might end the other's too: one browser, one session.
-                Some(matches!(session.held, Held::Nothing))
-            }
-        };
-        self.changed.notify_one();
-        match (abandoned, refresh) {
-            (None, Some(refresh)) => {
-                tokio::spawn(self.clone().remember(refresh, era));
-                Ok(())
-            }
-            (None, None) => Ok(()),
-            (Some(true), Some(refresh)) => {
-                self.end_at_aes(&refresh, id_token.as_deref()).await?;
-                Err(IdentityError::LoginCancelled)
-            }
-            (Some(_), _) => Err(IdentityError::LoginCancelled),
-        }
-    }
-
-    /// Puts the refresh token of `era` into the keyring, without anybody waiting for it.
-    async fn remember(self: Arc<Self>, refresh: Arc<Secret>, era: u64) {
-        // With `forget` behind the same lock, no token is saved after it was to be forgotten.
-        let _turn = self.remembering.lock().await;
-        if self.session().era != era {
-            return;
-        }
-        let saved = self.keyring.save(&self.account, &refresh).await.is_ok();
-        let mut session = self.session();
-        if session.era == era {
-            session.remembered = saved && self.keyring.state() == KeyringState::Available;
-        }
-    }
-
-    async fn forget(&self) {
-        let _turn = self.remembering.lock().await;
-        if let Err(state) = self.keyring.forget(&self.account).await {
-            tracing::warn!(code = state.code(), "the keyring may still hold a refresh token");
-        }
-    }
-
-    async fn start_login(self: Arc<Self>, language: Language) -> Result<Url, IdentityError> {
-        if !self.settings.allow_own_login {
-            return Err(IdentityError::NoOwnLogin);
-        }
-        let running = self.session().login.as_ref().map(|attempt| attempt.url.clone());
-        if let Some(url) = running {
+    async fn start_login(self: Arc<Self>, request: &LoginRequest) -> Result<Url, IdentityError> {
+        if let Some(url) = self.keeper.login_under_way(request.other_account) {
             self.show(url.clone());
             return Ok(url);
         }
+        let (reach, language) = (self.reach(), Language::from_tag(&request.language));
         // Asked anew: keys and addresses may have changed since the last login.
-        let provider = self.discover().await?;
-        let landing = Landing::open(&self.settings.redirect_host, &self.settings.redirect_path)
+        let provider = reach.discover().await?;
+        let landing = Landing::open(&reach.settings().redirect_host, &reach.settings().redirect_path)
             .await
             .map_err(|error| IdentityError::NoPort(error.kind().to_string()))?;
         let client = provider.client(Some(landing.redirect()))?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (url, state, nonce) = client
+        let mut asked = client
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
             .add_scope(Scope::new("profile".to_owned()))
             .add_scope(Scope::new("email".to_owned()))
             .add_ui_locale(LanguageTag::new(language.tag().to_owned()))
-            .set_pkce_challenge(challenge)
-            .url();
+            .set_pkce_challenge(challenge);
+        if request.other_account {
+            // With `max_age` the ID token has to say when the password was typed (OpenID Connect Core, 3.1.2.1).
+            asked = asked.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
+        }
+        let (url, state, nonce) = asked.url();
         let cancel = Arc::new(Notify::new());
-        let era = {
-            let mut session = self.session();
-            if let Some(attempt) = &session.login {
-                // Somebody else was faster.
-                return Ok(attempt.url.clone());
-            }
-            session.login = Some(Attempt {
-                url: url.clone(),
-                cancel: cancel.clone(),
-            });
-            session.failure = None;
-            session.era
+        let attempt = Attempt {
+            url: url.clone(),
+            cancel: cancel.clone(),
+            other_account: request.other_account,
         };
+        if let Err(faster) = self.keeper.begin_login(attempt) {
+            return Ok(faster);
+        }
         let expected = Expected {
             state: Secret::new(state.secret().as_str()),
             issuer: provider.issuer().to_owned(),
@@ -574,7 +418,7 @@ impl Inner {
             client,
             verifier,
             nonce,
-            era,
+            asked_again: request.other_account.then(|| reach.now().at_aes),
             cancel,
         };
         tokio::spawn(self.clone().log_in(login, landing, expected, language));
@@ -596,7 +440,7 @@ impl Inner {
         let arrival = tokio::select! {
             arrival = landing.answer(expected, language) => Ok(arrival),
             () = cancel.notified() => Err(IdentityError::LoginCancelled),
-            () = tokio::time::sleep(self.settings.login_timeout) => Err(IdentityError::LoginTimeout),
+            () = tokio::time::sleep(self.reach().settings().login_timeout) => Err(IdentityError::LoginTimeout),
         };
         let (outcome, window) = match arrival {
             Err(error) => (Err(error), None),
@@ -607,128 +451,37 @@ impl Inner {
             Ok(Arrival { outcome: Ok(code), window }) => (self.finish_login(login, code).await, Some(window)),
         };
         let page = if outcome.is_ok() { Page::Done } else { Page::Failed };
-        {
-            let mut session = self.session();
-            // Given up meanwhile: whatever came of it is no news to anybody.
-            if session.login.as_ref().is_some_and(|attempt| Arc::ptr_eq(&attempt.cancel, &cancel)) {
-                session.login = None;
-                if let Err(error) = outcome {
-                    tracing::info!(%error, "the login did not succeed");
-                    session.failure = Some(error);
-                }
-            }
+        if let Err(error) = outcome {
+            self.keeper.fail_login(&cancel, error);
         }
         if let Some(window) = window {
             window.show(page).await;
         }
     }
 
-    async fn finish_login(self: &Arc<Self>, login: Login, code: Secret) -> Result<(), IdentityError> {
+    async fn finish_login(&self, login: Login, code: Secret) -> Result<(), IdentityError> {
         let Login {
             provider,
             client,
             verifier,
             nonce,
-            era,
-            ..
+            asked_again,
+            cancel,
         } = login;
         let proof = Proof::Code {
             client: Box::new(client),
             code,
             verifier,
             nonce,
+            asked_again,
         };
-        let granted = provider.redeem(proof, &self.settings.audience).await.map_err(|error| match error {
+        let redeemed = provider.redeem(proof, &self.reach().settings().audience).await;
+        let granted = redeemed.map_err(|refused| match refused.error {
             // The same `invalid_grant`, said of a code.
             IdentityError::SessionEnded { words } => IdentityError::LoginRefused { words },
             other => other,
         })?;
-        self.adopt(granted, era, None).await
-    }
-
-    async fn logout(self: Arc<Self>) -> Result<(), IdentityError> {
-        let renewal = {
-            let mut session = self.session();
-            if let Some(attempt) = session.login.take() {
-                attempt.cancel.notify_one();
-            }
-            session.renewal.clone()
-        };
-        if let Some(renewal) = renewal {
-            // Its answer holds the refresh token that is to be ended.
-            let _ = renewal.await;
-        }
-        let held = {
-            let mut session = self.session();
-            session.era += 1;
-            session.remembered = false;
-            session.failure = None;
-            std::mem::take(&mut session.held)
-        };
-        self.forget().await;
-        let ended = match held {
-            Held::Nothing => Ok(()),
-            Held::Dormant(refresh) => self.end_at_aes(&refresh, None).await,
-            Held::Tokens(tokens) => match &tokens.refresh {
-                Some(refresh) => self.end_at_aes(refresh, tokens.id_token.as_deref()).await,
-                // There is nothing AeS could be asked to end; the access token dies by itself.
-                None => Ok(()),
-            },
-        };
-        ended.map_err(|error| IdentityError::LogoutIncomplete(Box::new(error)))
-    }
-
-    async fn end_at_aes(&self, refresh: &Secret, id_token: Option<&Secret>) -> Result<(), IdentityError> {
-        let provider = self.provider().await?;
-        provider.end_session(refresh, id_token.map(Secret::reveal)).await
-    }
-
-    async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError> {
-        if token.len() > crate::jwt::LONGEST {
-            return Err(IdentityError::TokenInvalid("longer than 16 KiB"));
-        }
-        let provider = self.provider().await?;
-        let (claims, until) = provider.check_access_token(token, &self.settings.audience).await?;
-        authorized(&claims.people()?, until, Arc::new(Secret::new(token)))
-    }
-
-    async fn exchange(&self, client: &ExchangeClient, ehealth_id: &str) -> Result<Authorized, IdentityError> {
-        let provider = self.provider().await?;
-        let (claims, access, until) = provider.exchange(client, ehealth_id, &self.settings.audience).await?;
-        let people = claims.people().map_err(|error| IdentityError::AesToken(error.to_string()))?;
-        exchange::check_subject(&people, ehealth_id)?;
-        authorized(&people, until, Arc::new(access))
-    }
-
-    async fn provider(&self) -> Result<Arc<Provider>, IdentityError> {
-        let mut provider = self.provider.lock().await;
-        if let Some(provider) = &*provider {
-            return Ok(provider.clone());
-        }
-        let discovered = self.ask_provider().await?;
-        *provider = Some(discovered.clone());
-        Ok(discovered)
-    }
-
-    async fn discover(&self) -> Result<Arc<Provider>, IdentityError> {
-        let discovered = self.ask_provider().await?;
-        *self.provider.lock().await = Some(discovered.clone());
-        Ok(discovered)
-    }
-
-    async fn ask_provider(&self) -> Result<Arc<Provider>, IdentityError> {
-        let settings = &self.settings;
-        let provider = Provider::discover(self.line.clone(), &settings.issuer, &settings.client_id).await?;
-        Ok(Arc::new(provider))
-    }
-}
-
-impl Session {
-    /// Why there is no session any more.
-    fn ended(&self) -> Option<IdentityError> {
-        self.failure
-            .clone()
-            .filter(|failure| matches!(failure, IdentityError::SessionEnded { .. }))
+        self.keeper.adopt(granted, &cancel).await
     }
 }
 
@@ -738,59 +491,7 @@ struct Login {
     client: AesClient,
     verifier: PkceCodeVerifier,
     nonce: Nonce,
-    era: u64,
+    /// AeS was told to ask for the password again, at this time by its clock.
+    asked_again: Option<OffsetDateTime>,
     cancel: Arc<Notify>,
-}
-
-/// A token with less is renewed before it is given out.
-const FRESH_ENOUGH: time::Duration = time::Duration::seconds(30);
-/// A token with less is not given out even where renewing failed.
-const ALMOST_DEAD: time::Duration = time::Duration::seconds(5);
-/// Computers sleep, and timers with them: the time is looked at this often.
-const LOOK: Duration = Duration::from_secs(20);
-
-/// Renews before the access token expires, and tries again where AeS did not answer; ends with the last [`Aes`].
-async fn keep_alive(inner: Weak<Inner>, changed: Arc<Notify>) {
-    let mut pause = LOOK;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = changed.notified() => {}
-        }
-        let Some(inner) = inner.upgrade() else { return };
-        let due = match &inner.session().held {
-            Held::Nothing => None,
-            Held::Dormant(_) => Some(Duration::ZERO),
-            Held::Tokens(tokens) if tokens.refresh.is_none() => None,
-            Held::Tokens(tokens) => Some(Duration::try_from(tokens.renew_at - inner.line.now_at_aes()).unwrap_or_default()),
-        };
-        pause = match due {
-            Some(Duration::ZERO) if *inner.restored.borrow() => match inner.renew().await {
-                Ok(()) => Duration::from_secs(1),
-                Err(error) => {
-                    tracing::info!(%error, "the session was not renewed");
-                    LOOK
-                }
-            },
-            Some(left) => left.clamp(Duration::from_millis(50), LOOK),
-            None => LOOK,
-        };
-    }
-}
-
-fn authorized(people: &People, until: OffsetDateTime, token: Arc<Secret>) -> Result<Authorized, IdentityError> {
-    let physician = people.physician.clone().ok_or(IdentityError::NoPhysician)?;
-    Ok(Authorized {
-        principal: Principal {
-            actor: people.actor.clone(),
-            physician,
-            until,
-        },
-        token,
-    })
-}
-
-/// The result of a task; one that was torn down with its runtime counts as cancelled.
-async fn finished(task: tokio::task::JoinHandle<Result<(), IdentityError>>) -> Result<(), IdentityError> {
-    task.await.unwrap_or(Err(IdentityError::LoginCancelled))
 }

@@ -1,8 +1,12 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use econnector_base::Secret;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::error::IdentityError;
-use crate::principal::{Actor, Physician};
+use crate::principal::{Actor, Authorized, Physician, Principal};
 
 /// The claims of an AeS access token: our reading, see docs/wire.md.
 #[derive(Debug, Deserialize)]
@@ -53,8 +57,9 @@ impl Claims {
         if !self.aud.iter().any(|audience| audience == rules.audience) {
             return Err(IdentityError::TokenWrongAudience);
         }
-        if self.sub.is_empty() {
-            return Err(IdentityError::TokenInvalid("no subject"));
+        let actors = self.act.iter().map(|act| &act.sub);
+        if ![&self.sub].into_iter().chain(actors).all(|id| is_identifier(id)) {
+            return Err(IdentityError::TokenInvalid("no usable subject"));
         }
         let until = self.exp.time()?;
         if rules.now >= until + LEEWAY {
@@ -68,22 +73,34 @@ impl Claims {
         Ok(until)
     }
 
-    /// Actor, physician, and those a secretary may act for.
+    /// From issue to expiry, where the token says both.
+    pub(crate) fn life(&self) -> Option<Duration> {
+        let (from, until) = (self.iat.as_ref()?.time().ok()?, self.exp.time().ok()?);
+        Duration::try_from(until - from).ok()
+    }
+
+    /// Actor, physician, and those the actor may act for beside herself, each of them once.
     pub(crate) fn people(&self) -> Result<People, IdentityError> {
-        let own_name = self.name.as_deref().or(self.preferred_username.as_deref()).unwrap_or(&self.sub);
+        let own_name = shown([self.name.as_deref(), self.preferred_username.as_deref()], &self.sub);
         let physician = match &self.ehealth_id {
-            Some(id) => Some(physician(id, own_name, self.provider_codes.as_ref())?),
+            Some(id) => Some(physician(id, own_name.clone(), self.provider_codes.as_ref())?),
             None => None,
         };
-        let acts_for = self.acts_for.iter().flatten().map(physician_of).collect::<Result<_, _>>()?;
+        let mut acts_for: Vec<Physician> = Vec::new();
+        for listed in self.acts_for.iter().flatten() {
+            let listed = physician_of(listed)?;
+            if !acts_for.iter().chain(&physician).any(|known| known.ehealth_id == listed.ehealth_id) {
+                acts_for.push(listed);
+            }
+        }
         let actor = match &self.act {
             Some(act) => Actor {
                 id: act.sub.clone(),
-                name: act.name.clone().unwrap_or_else(|| act.sub.clone()),
+                name: shown([act.name.as_deref()], &act.sub),
             },
             None => Actor {
                 id: self.sub.clone(),
-                name: own_name.to_owned(),
+                name: own_name,
             },
         };
         Ok(People {
@@ -91,6 +108,58 @@ impl Claims {
             physician,
             acts_for,
         })
+    }
+}
+
+impl People {
+    /// For whom somebody acts who has not chosen: for herself, or for the only physician who lets her.
+    pub(crate) fn unchosen(&self) -> Option<&Physician> {
+        match (&self.physician, self.acts_for.as_slice()) {
+            (Some(own), _) => Some(own),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    /// The physician of an eHealthID, when this person may act for her.
+    pub(crate) fn physician_with(&self, ehealth_id: &str) -> Option<&Physician> {
+        let mut known = self.physician.iter().chain(&self.acts_for);
+        known.find(|physician| physician.ehealth_id == ehealth_id)
+    }
+
+    /// Acting for somebody else by her leave.
+    pub(crate) fn mandate(&self, physician: &Physician) -> bool {
+        self.physician.as_ref().is_none_or(|own| own.ehealth_id != physician.ehealth_id)
+    }
+
+    /// Everybody to choose from; nobody where there is no choice and no mandate.
+    pub(crate) fn choices(&self) -> Vec<Physician> {
+        if self.acts_for.is_empty() {
+            return Vec::new();
+        }
+        self.physician.iter().chain(&self.acts_for).cloned().collect()
+    }
+
+    /// Why there is nobody to act for yet.
+    pub(crate) const fn nobody_chosen(&self) -> IdentityError {
+        if self.acts_for.is_empty() && self.physician.is_none() {
+            IdentityError::NoPhysician
+        } else {
+            IdentityError::PhysicianNotChosen
+        }
+    }
+
+    /// With this token, for this physician.
+    pub(crate) fn authorized(&self, physician: &Physician, until: OffsetDateTime, token: Arc<Secret>) -> Authorized {
+        Authorized {
+            principal: Principal {
+                actor: self.actor.clone(),
+                physician: physician.clone(),
+                until,
+                mandate: self.mandate(physician),
+            },
+            token,
+        }
     }
 }
 
@@ -151,12 +220,12 @@ impl NumericDate {
 fn physician_of(one: &Represented) -> Result<Physician, IdentityError> {
     physician(
         &one.ehealth_id,
-        one.name.as_deref().unwrap_or(&one.ehealth_id),
+        shown([one.name.as_deref()], &one.ehealth_id),
         one.provider_codes.as_ref(),
     )
 }
 
-fn physician(ehealth_id: &str, name: &str, codes: Option<&OneOrMany>) -> Result<Physician, IdentityError> {
+fn physician(ehealth_id: &str, name: String, codes: Option<&OneOrMany>) -> Result<Physician, IdentityError> {
     if !digits(ehealth_id, 10) {
         return Err(IdentityError::TokenInvalid("eHealthId is not 10 digits"));
     }
@@ -164,10 +233,29 @@ fn physician(ehealth_id: &str, name: &str, codes: Option<&OneOrMany>) -> Result<
     let provider_codes = codes.into_iter().flat_map(OneOrMany::iter).filter(|code| digits(code, 8));
     Ok(Physician {
         ehealth_id: ehealth_id.to_owned(),
-        name: name.to_owned(),
+        name,
         provider_codes: provider_codes.map(str::to_owned).collect(),
     })
 }
+
+/// OpenID Connect Core, 2: a `sub` has 255 ASCII characters at most; it ends up in the journal.
+fn is_identifier(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 255 && !id.chars().any(char::is_control)
+}
+
+/// The first name with something in it, as it can be shown: on one line, in its own direction, of a length a line holds.
+fn shown<'a>(names: impl IntoIterator<Item = Option<&'a str>>, id: &'a str) -> String {
+    let tidy = |name: &str| -> String {
+        let steers = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let kept = name.chars().filter(|c| !c.is_control() && !steers(*c)).take(LONGEST_NAME);
+        kept.collect::<String>().trim().to_owned()
+    };
+    let mut tidied = names.into_iter().flatten().map(tidy);
+    tidied.find(|name| !name.is_empty()).unwrap_or_else(|| tidy(id))
+}
+
+/// In characters.
+const LONGEST_NAME: usize = 200;
 
 fn digits(text: &str, count: usize) -> bool {
     text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -259,6 +347,73 @@ mod tests {
         assert_eq!(people.physician, None);
         assert_eq!(people.actor.name, "Claire Klein");
         assert_eq!(people.acts_for[0].provider_codes, ["90000102"]);
+    }
+
+    #[test]
+    fn names_are_shown_on_one_line_and_steer_nothing() {
+        let named = |name: &str| with(|claims| claims["name"] = json!(name)).people().unwrap().actor.name;
+        assert_eq!(named("Dr Anne\r\n Weber\u{202e}\u{0}"), "Dr Anne Weber");
+        assert_eq!(named("\u{2067}\t "), "dr.weber", "nothing left: the user name");
+        assert_eq!(named("Zoë 李"), "Zoë 李");
+        assert_eq!(named(&"é".repeat(1000)).chars().count(), LONGEST_NAME);
+        for id in ["", "a\nb", "\u{0}"] {
+            assert_eq!(check(&with(|claims| claims["sub"] = json!(id))), Err("token-invalid"), "{id:?}");
+            assert_eq!(
+                check(&with(|claims| claims["act"] = json!({"sub": id}))),
+                Err("token-invalid"),
+                "{id:?}"
+            );
+        }
+        assert!(check(&with(|claims| claims["sub"] = json!("x".repeat(255)))).is_ok());
+        assert_eq!(check(&with(|claims| claims["sub"] = json!("x".repeat(256)))), Err("token-invalid"));
+    }
+
+    #[test]
+    fn who_has_no_choice_has_chosen() {
+        let people = |own: Option<&str>, listed: &[&str]| {
+            with(|claims| {
+                let listed: Vec<Value> = listed.iter().map(|id| json!({"eHealthId": id})).collect();
+                claims["actsFor"] = json!(listed);
+                match own {
+                    Some(id) => claims["eHealthId"] = json!(id),
+                    None => drop(claims.as_object_mut().unwrap().remove("eHealthId")),
+                }
+            })
+            .people()
+            .unwrap()
+        };
+        let unchosen = |people: &People| people.unchosen().map(|physician| physician.ehealth_id.clone());
+        let ids = |people: &People| {
+            people
+                .choices()
+                .into_iter()
+                .map(|physician| physician.ehealth_id)
+                .collect::<Vec<_>>()
+        };
+
+        let nobody = people(None, &[]);
+        assert_eq!((unchosen(&nobody), nobody.nobody_chosen().code()), (None, "identity-no-physician"));
+        let one = people(None, &["1900000002", "1900000002"]);
+        assert_eq!(unchosen(&one).as_deref(), Some("1900000002"));
+        assert!(one.mandate(one.unchosen().unwrap()));
+        let two = people(None, &["1900000001", "1900000002"]);
+        assert_eq!((unchosen(&two), two.nobody_chosen().code()), (None, "physician-not-chosen"));
+        assert_eq!(ids(&two), ["1900000001", "1900000002"]);
+        assert!(two.physician_with("1900000003").is_none());
+
+        let alone = people(Some("1900000001"), &[]);
+        assert!(alone.choices().is_empty() && !alone.mandate(alone.unchosen().unwrap()));
+        let colleague = people(Some("1900000004"), &["1900000001", "1900000004"]);
+        assert_eq!(unchosen(&colleague).as_deref(), Some("1900000004"), "she begins as herself");
+        assert_eq!(ids(&colleague), ["1900000004", "1900000001"]);
+        assert!(colleague.mandate(colleague.physician_with("1900000001").unwrap()));
+    }
+
+    #[test]
+    fn the_life_of_a_token_is_between_its_times() {
+        assert_eq!(read(&physician_claims()).life(), Some(Duration::from_secs(300)));
+        assert_eq!(with(|claims| claims["iat"] = json!(NOW.unix_timestamp() + 301)).life(), None);
+        assert_eq!(with(|claims| drop(claims.as_object_mut().unwrap().remove("iat"))).life(), None);
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub enum IdentityError {
     /// This installation does not log in by itself: callers bring a token.
     #[error("this installation does not log in by itself")]
     NoOwnLogin,
+    /// This installation takes no tokens of callers: whoever works logs in.
+    #[error("this installation takes no tokens of callers")]
+    NoDelegated,
+    /// Another eConnector of this user has the session, and is the only one to renew it.
+    #[error("another eConnector of this user has the session")]
+    SessionElsewhere,
     /// No loopback port for the browser's way back.
     #[error("no loopback port for the login: {0}")]
     NoPort(String),
@@ -94,6 +100,12 @@ pub enum IdentityError {
     /// The person is known, but acts for no physician.
     #[error("the person acts for no physician")]
     NoPhysician,
+    /// The person may act for several physicians and has not said for whom, or may no longer act for the one she chose.
+    #[error("the person has not chosen a physician")]
+    PhysicianNotChosen,
+    /// The person may not act for this physician.
+    #[error("the person may not act for this physician")]
+    PhysicianNotRepresented,
     /// The computer's clock differs so much from AeS' that no token can be valid.
     #[error("the computer's clock is {0} s off")]
     ClockWrong(
@@ -115,6 +127,8 @@ impl Explain for IdentityError {
             Self::ExchangeDenied { .. } => "exchange-denied",
             Self::Settings(_) => "identity-settings",
             Self::NoOwnLogin => "identity-no-own-login",
+            Self::NoDelegated => "identity-no-delegated",
+            Self::SessionElsewhere => "session-elsewhere",
             Self::NoPort(_) => "login-no-port",
             Self::LoginRequired => "login-required",
             Self::LoginCancelled => "login-cancelled",
@@ -128,6 +142,8 @@ impl Explain for IdentityError {
             Self::TokenWrongAudience => "token-wrong-audience",
             Self::TokenOtherIssuer => "token-other-issuer",
             Self::NoPhysician => "identity-no-physician",
+            Self::PhysicianNotChosen => "physician-not-chosen",
+            Self::PhysicianNotRepresented => "physician-not-represented",
             Self::ClockWrong(_) => "clock-wrong",
         }
     }
@@ -144,6 +160,8 @@ impl Explain for IdentityError {
             | Self::ExchangeDenied { .. }
             | Self::Settings(_)
             | Self::NoOwnLogin
+            | Self::NoDelegated
+            | Self::SessionElsewhere
             | Self::LoginRequired
             | Self::LoginCancelled
             | Self::LoginRefused { .. }
@@ -154,6 +172,8 @@ impl Explain for IdentityError {
             | Self::TokenWrongAudience
             | Self::TokenOtherIssuer
             | Self::NoPhysician
+            | Self::PhysicianNotChosen
+            | Self::PhysicianNotRepresented
             | Self::ClockWrong(_) => Fault::You,
         }
     }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use econnector_base::Secret;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use time::OffsetDateTime;
 
 use crate::claims::People;
 use crate::error::IdentityError;
-use crate::principal::Authorized;
+use crate::life::{Life, Moment};
+use crate::principal::{Authorized, Physician};
 
 /// The confidential client that AeS lets act in a physician's name.
 #[derive(Clone)]
@@ -44,8 +44,6 @@ pub struct Exchanges {
     pub kept: u64,
 }
 
-/// A token with less is not given out any more.
-const FRESH_ENOUGH: time::Duration = time::Duration::seconds(30);
 /// More physicians than work in the largest hospital; a token has a few KB.
 const MOST: usize = 1024;
 
@@ -71,6 +69,7 @@ struct Inner {
 
 struct Kept {
     authorized: Authorized,
+    life: Life,
     used: u64,
 }
 
@@ -79,11 +78,11 @@ impl Cache {
     pub(crate) async fn get<F>(
         self: &Arc<Self>,
         ehealth_id: &str,
-        now: OffsetDateTime,
+        now: Moment,
         ask: impl FnOnce() -> F,
     ) -> Result<Authorized, IdentityError>
     where
-        F: Future<Output = Result<Authorized, IdentityError>> + Send + 'static,
+        F: Future<Output = Result<(Authorized, Life), IdentityError>> + Send + 'static,
     {
         let answer = {
             let mut inner = self.inner();
@@ -105,6 +104,18 @@ impl Cache {
         answer.await
     }
 
+    /// Keeps a token no longer that an authority refused; one that has taken its place stays.
+    pub(crate) fn drop_refused(&self, ehealth_id: &str, refused: &Secret) {
+        let mut inner = self.inner();
+        if inner
+            .kept
+            .get(ehealth_id)
+            .is_some_and(|kept| kept.authorized.token.reveal() == refused.reveal())
+        {
+            inner.kept.remove(ehealth_id);
+        }
+    }
+
     pub(crate) fn counts(&self) -> Exchanges {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Exchanges {
@@ -115,9 +126,9 @@ impl Cache {
         }
     }
 
-    async fn take_in<F>(self: Arc<Self>, ehealth_id: String, now: OffsetDateTime, ask: F) -> Result<Authorized, IdentityError>
+    async fn take_in<F>(self: Arc<Self>, ehealth_id: String, now: Moment, ask: F) -> Result<Authorized, IdentityError>
     where
-        F: Future<Output = Result<Authorized, IdentityError>> + Send,
+        F: Future<Output = Result<(Authorized, Life), IdentityError>> + Send,
     {
         // Whatever becomes of the question, the next one is asked anew.
         let over = Over {
@@ -126,7 +137,7 @@ impl Cache {
         };
         let answered = ask.await;
         match &answered {
-            Ok(authorized) => self.inner().keep(&ehealth_id, authorized, now),
+            Ok((authorized, life)) => self.inner().keep(&ehealth_id, authorized, *life, now),
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
@@ -136,7 +147,7 @@ impl Cache {
             }
         }
         drop(over);
-        answered
+        answered.map(|(authorized, _)| authorized)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -157,26 +168,27 @@ impl Drop for Over<'_> {
 }
 
 impl Inner {
-    fn fresh(&mut self, ehealth_id: &str, now: OffsetDateTime) -> Option<Authorized> {
+    fn fresh(&mut self, ehealth_id: &str, now: Moment) -> Option<Authorized> {
         self.uses += 1;
-        let kept = self.kept.get_mut(ehealth_id).filter(|kept| is_fresh(&kept.authorized, now))?;
+        let kept = self.kept.get_mut(ehealth_id).filter(|kept| kept.life.is_fresh(now))?;
         kept.used = self.uses;
         Some(kept.authorized.clone())
     }
 
-    fn keep(&mut self, ehealth_id: &str, authorized: &Authorized, now: OffsetDateTime) {
+    fn keep(&mut self, ehealth_id: &str, authorized: &Authorized, life: Life, now: Moment) {
         self.kept.remove(ehealth_id);
         if self.kept.len() >= MOST {
-            self.kept.retain(|_, kept| is_fresh(&kept.authorized, now));
+            self.kept.retain(|_, kept| kept.life.is_fresh(now));
         }
         if self.kept.len() >= MOST {
             let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
             oldest.and_then(|oldest| self.kept.remove(&oldest));
         }
-        if is_fresh(authorized, now) {
+        if life.is_fresh(now) {
             self.uses += 1;
             let kept = Kept {
                 authorized: authorized.clone(),
+                life,
                 used: self.uses,
             };
             self.kept.insert(ehealth_id.to_owned(), kept);
@@ -184,34 +196,33 @@ impl Inner {
     }
 }
 
-/// Whether a token is in the name of the physician it was asked for.
-pub(crate) fn check_subject(people: &People, ehealth_id: &str) -> Result<(), IdentityError> {
-    if people
-        .physician
-        .as_ref()
-        .is_some_and(|physician| physician.ehealth_id == ehealth_id)
-    {
-        return Ok(());
-    }
-    Err(IdentityError::AesToken("the exchanged token is in somebody else's name".to_owned()))
-}
-
-fn is_fresh(authorized: &Authorized, now: OffsetDateTime) -> bool {
-    authorized.principal.until - now > FRESH_ENOUGH
+/// The physician in whose name a token is, when she is the one it was asked for.
+pub(crate) fn subject<'a>(people: &'a People, ehealth_id: &str) -> Result<&'a Physician, IdentityError> {
+    let physician = people.physician.as_ref().filter(|physician| physician.ehealth_id == ehealth_id);
+    physician.ok_or_else(|| IdentityError::AesToken("the exchanged token is in somebody else's name".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use time::OffsetDateTime;
     use time::macros::datetime;
 
     use super::*;
-    use crate::{Actor, Physician, Principal};
+    use crate::{Actor, Principal};
 
     const NOW: OffsetDateTime = datetime!(2026-03-02 10:00 UTC);
 
-    fn token(ehealth_id: &str, seconds: i64) -> Authorized {
+    fn at(seconds: u64) -> Moment {
+        let elapsed = Duration::from_secs(seconds);
+        Moment {
+            at_aes: NOW + elapsed,
+            elapsed,
+        }
+    }
+
+    fn token(ehealth_id: &str, name: &str) -> Authorized {
         Authorized {
             principal: Principal {
                 actor: Actor {
@@ -223,27 +234,33 @@ mod tests {
                     name: "Dr Anne Weber".into(),
                     provider_codes: Vec::new(),
                 },
-                until: NOW + time::Duration::seconds(seconds),
+                until: NOW,
+                mandate: false,
             },
-            token: Arc::new(Secret::new("token")),
+            token: Arc::new(Secret::new(name)),
         }
     }
 
-    async fn get(cache: &Arc<Cache>, ehealth_id: &str, now: OffsetDateTime, life: i64) -> Authorized {
-        let given = token(ehealth_id, (now - NOW).whole_seconds() + life);
-        cache.get(ehealth_id, now, || async { Ok(given) }).await.unwrap()
+    fn life(from: Moment, seconds: u64) -> Life {
+        let whole = Duration::from_secs(seconds);
+        Life::new(from.elapsed, whole, from.at_aes + whole)
+    }
+
+    async fn get(cache: &Arc<Cache>, ehealth_id: &str, now: u64, seconds: u64) -> Authorized {
+        let given = (token(ehealth_id, &format!("asked for at {now}")), life(at(now), seconds));
+        cache.get(ehealth_id, at(now), || async { Ok(given) }).await.unwrap()
     }
 
     #[test]
     fn a_token_in_another_name_is_refused() {
         let people = |ehealth_id: Option<&str>| People {
-            actor: token("1", 300).principal.actor,
-            physician: ehealth_id.map(|id| token(id, 300).principal.physician),
-            acts_for: vec![token("1900000001", 300).principal.physician],
+            actor: token("1", "").principal.actor,
+            physician: ehealth_id.map(|id| token(id, "").principal.physician),
+            acts_for: vec![token("1900000001", "").principal.physician],
         };
-        assert!(check_subject(&people(Some("1900000001")), "1900000001").is_ok());
+        assert!(subject(&people(Some("1900000001")), "1900000001").is_ok());
         for other in [Some("1900000002"), None] {
-            let refused = check_subject(&people(other), "1900000001").unwrap_err();
+            let refused = subject(&people(other), "1900000001").unwrap_err();
             assert_eq!(econnector_base::Explain::code(&refused), "aes-token-unusable");
         }
     }
@@ -262,28 +279,43 @@ mod tests {
     async fn a_token_serves_until_half_a_minute_before_its_end() {
         let cache = Arc::new(Cache::default());
         for seconds in [0, 100, 269] {
-            get(&cache, "1900000001", NOW + time::Duration::seconds(seconds), 300).await;
+            get(&cache, "1900000001", seconds, 300).await;
         }
         assert_eq!((cache.counts().hits, cache.counts().misses), (2, 1));
-        get(&cache, "1900000001", NOW + time::Duration::seconds(270), 300).await;
+        get(&cache, "1900000001", 270, 300).await;
         assert_eq!((cache.counts().hits, cache.counts().misses, cache.counts().kept), (2, 2, 1));
-        get(&cache, "1900000002", NOW, 20).await;
+        let over = (token("1900000002", "old"), life(at(0), 300));
+        cache.get("1900000002", at(280), || async { Ok(over) }).await.unwrap();
         assert_eq!(cache.counts().kept, 1, "one that is almost over is given out and not kept");
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_goes_and_its_successor_stays() {
+        let cache = Arc::new(Cache::default());
+        let first = get(&cache, "1", 0, 300).await.token;
+        cache.drop_refused("2", &first);
+        cache.drop_refused("1", &Secret::new("another"));
+        assert_eq!(cache.counts().kept, 1);
+        cache.drop_refused("1", &first);
+        let second = get(&cache, "1", 1, 300).await.token;
+        assert_ne!(first.reveal(), second.reveal());
+        cache.drop_refused("1", &first);
+        assert_eq!(get(&cache, "1", 2, 300).await.token.reveal(), second.reveal());
     }
 
     #[tokio::test]
     async fn the_least_used_goes_when_there_are_too_many() {
         let cache = Arc::new(Cache::default());
         for physician in 0..MOST {
-            get(&cache, &physician.to_string(), NOW, 300).await;
+            get(&cache, &physician.to_string(), 0, 300).await;
         }
-        get(&cache, "0", NOW, 300).await;
-        get(&cache, "one more", NOW, 300).await;
+        get(&cache, "0", 0, 300).await;
+        get(&cache, "one more", 0, 300).await;
         assert_eq!(cache.counts().kept, MOST as u64);
         let misses = cache.counts().misses;
-        get(&cache, "0", NOW, 300).await;
+        get(&cache, "0", 0, 300).await;
         assert_eq!(cache.counts().misses, misses, "used a moment ago");
-        get(&cache, "1", NOW, 300).await;
+        get(&cache, "1", 0, 300).await;
         assert_eq!(cache.counts().misses, misses + 1);
     }
 
@@ -294,11 +326,11 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err(IdentityError::AesFailed { status: 503 })
         };
-        let (one, other) = tokio::join!(cache.get("1", NOW, slow), cache.get("1", NOW, slow));
+        let (one, other) = tokio::join!(cache.get("1", at(0), slow), cache.get("1", at(0), slow));
         assert!(one.is_err() && other.is_err());
         let counts = cache.counts();
         assert_eq!((counts.hits, counts.misses, counts.failures, counts.kept), (1, 1, 1, 0));
-        get(&cache, "1", NOW, 300).await;
+        get(&cache, "1", 0, 300).await;
         assert_eq!(cache.counts().misses, 2);
     }
 
@@ -307,15 +339,15 @@ mod tests {
         let cache = Arc::new(Cache::default());
         let slow = || async {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            Ok(token("1", 300))
+            Ok((token("1", ""), life(at(0), 300)))
         };
-        let hung_up = tokio::time::timeout(Duration::from_millis(5), cache.get("1", NOW, slow)).await;
+        let hung_up = tokio::time::timeout(Duration::from_millis(5), cache.get("1", at(0), slow)).await;
         assert!(hung_up.is_err());
-        get(&cache, "1", NOW, 300).await;
+        get(&cache, "1", 0, 300).await;
         assert_eq!(cache.counts().misses, 1);
 
-        let broken = cache.get("2", NOW, || async { panic!("a test's") }).await;
+        let broken = cache.get("2", at(0), || async { panic!("a test's") }).await;
         assert!(broken.is_err());
-        get(&cache, "2", NOW, 300).await;
+        get(&cache, "2", 0, 300).await;
     }
 }

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::JsonWebKey as _;
 use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::claims::Claims;
 use crate::error::IdentityError;
@@ -55,14 +56,21 @@ struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
-    cty: Option<serde_json::Value>,
-    crit: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "there")]
+    cty: bool,
+    #[serde(default, deserialize_with = "there")]
+    crit: bool,
+}
+
+/// A field is there, whatever it says: `null` too.
+fn there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 impl Header {
     fn algorithm(&self) -> Result<CoreJwsSigningAlgorithm, Unverified> {
         // RFC 7515, 4.1.11: what is critical and not understood is refused; we understand nothing critical.
-        if self.crit.is_some() || self.cty.is_some() {
+        if self.crit || self.cty {
             return Err(bad("critical or nested content"));
         }
         let kind = self.typ.as_deref().map(str::to_ascii_lowercase);
@@ -227,7 +235,9 @@ mod tests {
     fn odd_headers_and_shapes_are_refused() {
         for header in [
             json!({"alg": "RS256", "kid": "k1", "crit": ["exp"]}),
+            json!({"alg": "RS256", "kid": "k1", "crit": null}),
             json!({"alg": "RS256", "kid": "k1", "cty": "JWT"}),
+            json!({"alg": "RS256", "kid": "k1", "cty": null}),
             json!({"alg": "RS256", "kid": "k1", "typ": "logout+jwt"}),
             json!({"kid": "k1"}),
             json!({"alg": ["RS256"], "kid": "k1"}),

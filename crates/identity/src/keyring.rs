@@ -1,11 +1,12 @@
 use std::collections::HashMap;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use econnector_base::Secret;
-use keyring::{Entry, Error};
+use keyring_core::{Entry, Error};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -80,15 +81,10 @@ impl KeyringState {
             Error::PlatformFailure(inner) | Error::NoStorageAccess(inner) => inner.to_string(),
             Error::TooLong(name, longest) => format!("{name} is longer than {longest}"),
             Error::Ambiguous(entries) => format!("{} entries match", entries.len()),
-            Error::NoDefaultStore => match Entry::store_status() {
-                Err(Error::PlatformFailure(inner) | Error::NoStorageAccess(inner)) => inner.to_string(),
-                _ => "no credential store".to_owned(),
-            },
             _ => "the entry cannot be used".to_owned(),
         };
         let words = words.chars().take(200).collect();
         match error {
-            Error::NoDefaultStore => Self::Absent { words },
             Error::NoStorageAccess(_) => Self::Locked { words },
             _ => Self::Refused { words },
         }
@@ -100,7 +96,9 @@ impl KeyringState {
 /// All calls run in order on one thread of their own: a keyring may wait for a prompt as long as it likes, nobody waits for it longer
 /// than [`OsKeyring::PATIENCE`], and what was asked first (save) cannot overtake what was asked last (forget).
 pub struct OsKeyring {
-    orders: SyncSender<Order>,
+    orders: Sender<Order>,
+    /// Orders behind the one under way.
+    waiting: Arc<AtomicUsize>,
     state: Mutex<KeyringState>,
 }
 
@@ -114,32 +112,35 @@ impl OsKeyring {
     /// When the system gives no thread.
     pub fn new(service: impl Into<String>) -> std::io::Result<Self> {
         let service = service.into();
-        let (orders, inbox) = sync_channel::<Order>(WAITING);
+        let (orders, inbox) = channel::<Order>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let left = waiting.clone();
         std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
             while let Ok(order) = inbox.recv() {
+                left.fetch_sub(1, Ordering::Relaxed);
                 // Whoever asked may have stopped waiting.
                 let _ = order.answer.send(order.action.run(&service, &order.account));
             }
         })?;
         Ok(Self {
             orders,
+            waiting,
             state: Mutex::new(KeyringState::Available),
         })
     }
 
     async fn ask(&self, account: &str, action: Action) -> Result<Option<Secret>, KeyringState> {
         let (answer, outcome) = oneshot::channel();
-        let sent = self.orders.try_send(Order {
+        let order = Order {
             account: account.to_owned(),
             action,
             answer,
-        });
-        let result = match sent {
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(KeyringState::Silent),
-            Ok(()) => match tokio::time::timeout(Self::PATIENCE, outcome).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) | Err(_) => Err(KeyringState::Silent),
-            },
+        };
+        let result = if self.order(order) {
+            let answered = tokio::time::timeout(Self::PATIENCE, outcome).await;
+            answered.ok().and_then(Result::ok).unwrap_or(Err(KeyringState::Silent))
+        } else {
+            Err(KeyringState::Silent)
         };
         let state = result.as_ref().err().cloned().unwrap_or(KeyringState::Available);
         if let Some(code) = state.code() {
@@ -147,6 +148,15 @@ impl OsKeyring {
         }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
         result
+    }
+
+    /// What is to be forgotten is always heard: a token saved before must not outlast it.
+    fn order(&self, order: Order) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING && !matches!(order.action, Action::Forget) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.orders.send(order).is_ok()
     }
 }
 
@@ -205,7 +215,7 @@ impl TokenStore for NoKeyring {
     }
 }
 
-/// Calls that may wait behind a silent one; further ones are refused at once.
+/// Calls that may wait behind a silent one; further ones are refused at once, but for those to forget.
 const WAITING: usize = 8;
 
 struct Order {
@@ -222,6 +232,7 @@ enum Action {
 
 impl Action {
     fn run(self, service: &str, account: &str) -> Result<Option<Secret>, KeyringState> {
+        find_store()?;
         // Bytes, not text: Windows stores text as UTF-16, and 2560 bytes are all it takes.
         let outcome = Entry::new(service, account).and_then(|entry| match &self {
             Self::Load => entry.get_secret().map(Some),
@@ -236,7 +247,44 @@ impl Action {
                 }),
             },
             Ok(None) | Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(KeyringState::from_error(&error)),
+            Err(error) => {
+                if matches!(error, Error::PlatformFailure(_)) {
+                    // It may have been started anew: the next call looks for it again.
+                    lose_store();
+                }
+                Err(KeyringState::from_error(&error))
+            }
         }
+    }
+}
+
+/// Looks for the system's store as long as there is none: a keyring may be started after this program.
+#[cfg(target_os = "linux")]
+fn find_store() -> Result<(), KeyringState> {
+    if keyring_core::get_default_store().is_none() {
+        let found = zbus_secret_service_keyring_store::Store::new();
+        keyring_core::set_default_store(found.map_err(|error| absent(&error))?);
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn lose_store() {
+    keyring_core::unset_default_store();
+}
+
+/// Windows and macOS have theirs from the start.
+#[cfg(not(target_os = "linux"))]
+fn find_store() -> Result<(), KeyringState> {
+    keyring::Entry::store_status().as_ref().map(|()| ()).map_err(absent)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn lose_store() {}
+
+fn absent(error: &Error) -> KeyringState {
+    match KeyringState::from_error(error) {
+        KeyringState::Locked { words } | KeyringState::Refused { words } => KeyringState::Absent { words },
+        other => other,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +33,15 @@ pub(crate) struct Landing {
 impl Landing {
     /// Opens a port of the system's choice on 127.0.0.1, and on ::1 too when the address is given as `localhost`.
     pub(crate) async fn open(host: &str, path: &str) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let mut listeners = vec![listener];
-        if host == "localhost" {
-            // Absent on computers without IPv6: browsers then take 127.0.0.1.
-            listeners.extend(TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await);
-        }
+        let listeners = if host == "localhost" {
+            both_sides().await?
+        } else {
+            vec![ipv4().await?]
+        };
+        let port = match listeners.first() {
+            Some(listener) => listener.local_addr()?.port(),
+            None => return Err(ErrorKind::AddrNotAvailable.into()),
+        };
         Ok(Self {
             listeners,
             redirect: format!("http://{host}:{port}{path}"),
@@ -163,6 +166,25 @@ impl Rules {
 
 type Arrivals = mpsc::Sender<(Result<Secret, IdentityError>, oneshot::Sender<Page>)>;
 
+async fn ipv4() -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+/// The same port on both. Where somebody else has it on ::1, browsers would bring AeS' answer to that program.
+async fn both_sides() -> std::io::Result<Vec<TcpListener>> {
+    for _ in 0..TRIES {
+        let first = ipv4().await?;
+        let port = first.local_addr()?.port();
+        match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            // A computer without IPv6: browsers take 127.0.0.1.
+            Err(_) => return Ok(vec![first]),
+        }
+    }
+    Err(ErrorKind::AddrInUse.into())
+}
+
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
@@ -232,6 +254,8 @@ async fn respond(request: Request<Incoming>, rules: Arc<Rules>, arrivals: Arriva
     Ok(response)
 }
 
+/// Ports that are tried.
+const TRIES: usize = 20;
 /// Browsers open up to six; the rest is somebody else's doing.
 const MOST_CONNECTIONS: usize = 32;
 

@@ -34,6 +34,8 @@ pub struct Principal {
     /// End of the token's life.
     #[serde(with = "time::serde::rfc3339")]
     pub until: OffsetDateTime,
+    /// The token is the actor's own, and lists the physician among those she may act for (MonCabinet). It is not the physician's token.
+    pub mandate: bool,
 }
 
 /// A principal together with the token that proves it to the authorities.

@@ -1,11 +1,10 @@
 //! AeS as an OpenID provider: discovery, its keys, and the requests to its endpoints.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use econnector_base::{AuthorityWords, Clock, Secret};
-use econnector_net::Transport;
+use econnector_net::{Answer, Transport};
 use futures::future::BoxFuture;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
@@ -24,10 +23,12 @@ use time::OffsetDateTime;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::claims::{Claims, LEEWAY, Rules};
+use crate::claims::{Claims, LEEWAY, People, Rules};
 use crate::error::IdentityError;
 use crate::exchange::ExchangeClient;
 use crate::jwt::{self, Unverified};
+use crate::keys::{self, Keys};
+use crate::life::{Life, Moment};
 
 /// How AeS answers, and what its clock says.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +43,20 @@ pub struct Probe {
 pub(crate) struct Line {
     transport: Transport,
     clock: Arc<dyn Clock>,
-    /// Seconds AeS is ahead of us, as of its last answer.
-    skew: AtomicI64,
+    measured: Mutex<Option<Measured>>,
+}
+
+/// The two clocks, compared at AeS' last answer.
+#[derive(Clone, Copy)]
+struct Measured {
+    /// AeS' clock minus ours, as far as can be told.
+    skew: time::Duration,
+    /// The same, at most: by it no token is taken for fresher than AeS takes it.
+    most: time::Duration,
+    /// AeS' time then.
+    at_aes: OffsetDateTime,
+    /// [`Clock::elapsed`] then.
+    elapsed: Duration,
 }
 
 impl Line {
@@ -51,23 +64,43 @@ impl Line {
         Self {
             transport,
             clock,
-            skew: AtomicI64::new(0),
+            measured: Mutex::new(None),
         }
     }
 
+    /// By the computer's clock.
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }
 
-    /// Our time, or AeS' where that is ahead: by it no token is taken for fresher than AeS takes it.
-    pub(crate) fn now_at_aes(&self) -> OffsetDateTime {
-        self.now() + time::Duration::seconds(self.skew.load(Ordering::Relaxed).max(0))
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// AeS' time: ours put right, or its own at the last answer and what went by since. The later of the two: the first does not
+    /// notice that our clock was set back, the second that the computer slept.
+    pub(crate) fn moment(&self) -> Moment {
+        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let at_aes = self.measured().map_or(now, |measured| {
+            let gone_by = time::Duration::try_from(elapsed.saturating_sub(measured.elapsed)).unwrap_or_default();
+            now.saturating_add(measured.most).max(measured.at_aes.saturating_add(gone_by))
+        });
+        Moment { at_aes, elapsed }
+    }
+
+    /// AeS' clock minus ours at its last answer, to the second; positive when ours is slow. `None` while AeS has not told its time.
+    pub(crate) fn clock_skew(&self) -> Option<time::Duration> {
+        self.measured().map(|measured| measured.skew)
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        *self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the clocks are so far apart that tokens cannot be judged.
     fn clock_wrong(&self) -> Option<IdentityError> {
-        let skew = self.skew.load(Ordering::Relaxed);
-        (skew.unsigned_abs() > LEEWAY.whole_seconds().unsigned_abs()).then_some(IdentityError::ClockWrong(skew))
+        let skew = self.clock_skew()?;
+        (skew.abs() > LEEWAY).then_some(IdentityError::ClockWrong(skew.whole_seconds()))
     }
 
     pub(crate) async fn probe(&self, issuer: &Url) -> Result<Probe, IdentityError> {
@@ -80,18 +113,23 @@ impl Line {
         if answer.status != 200 || !document.is_ok_and(|document| document.issuer == issuer.as_str()) {
             return Err(IdentityError::AesGarbage("no discovery document"));
         }
-        let clock_skew = answer.date.map(|date| self.note(date));
         Ok(Probe {
             latency: answer.elapsed,
-            clock_skew,
+            clock_skew: self.compare_clocks(&answer),
         })
     }
 
-    fn note(&self, theirs: OffsetDateTime) -> time::Duration {
-        // `Date` has no fraction.
-        let skew = time::Duration::seconds(theirs.unix_timestamp() - self.now().unix_timestamp());
-        self.skew.store(skew.whole_seconds(), Ordering::Relaxed);
-        skew
+    fn compare_clocks(&self, answer: &Answer) -> Option<time::Duration> {
+        let age = answer
+            .headers
+            .get(http::header::AGE)
+            .and_then(|age| age.to_str().ok()?.parse().ok());
+        // A cache on the way hands old dates on, and says how old (RFC 9111, 5.1).
+        let theirs = answer.date?.saturating_add(time::Duration::seconds(age.unwrap_or_default()));
+        let took = time::Duration::try_from(answer.elapsed).unwrap_or_default();
+        let compared = compare(theirs, took, self.clock.now(), self.clock.elapsed());
+        *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = Some(compared);
+        Some(compared.skew)
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, IdentityError> {
@@ -102,9 +140,7 @@ impl Line {
         }
         let builder = reqwest::RequestBuilder::from_parts(self.transport.client().clone(), request);
         let answer = self.transport.send(builder).await?;
-        if let Some(date) = answer.date {
-            self.note(date);
-        }
+        self.compare_clocks(&answer);
         if answer.status >= 500 || answer.status == 429 {
             return Err(IdentityError::AesFailed { status: answer.status });
         }
@@ -127,18 +163,29 @@ impl<'c> AsyncHttpClient<'c> for Line {
     }
 }
 
+/// `Date` has no fraction, and was written at some moment between question and answer: clocks that can be the same are.
+fn compare(theirs: OffsetDateTime, took: time::Duration, now: OffsetDateTime, elapsed: Duration) -> Measured {
+    let least: time::Duration = theirs - now;
+    let most = least + time::Duration::SECOND + took;
+    let (skew, most) = if least <= time::Duration::ZERO && most >= time::Duration::ZERO {
+        (time::Duration::ZERO, time::Duration::ZERO)
+    } else {
+        (time::Duration::seconds(((least + most) / 2_i32).whole_seconds()), most)
+    };
+    Measured {
+        skew,
+        most,
+        at_aes: now.saturating_add(most),
+        elapsed,
+    }
+}
+
 /// AeS, discovered.
 pub(crate) struct Provider {
     line: Arc<Line>,
     metadata: Metadata,
     client_id: ClientId,
-    keys: Mutex<Keys>,
-    fetching: tokio::sync::Mutex<()>,
-}
-
-struct Keys {
-    set: Arc<CoreJsonWebKeySet>,
-    fetched: OffsetDateTime,
+    keys: Arc<Keys>,
 }
 
 /// What is redeemed for tokens.
@@ -148,19 +195,43 @@ pub(crate) enum Proof {
         code: Secret,
         verifier: PkceCodeVerifier,
         nonce: Nonce,
+        /// AeS was told to ask for the password again, at this time by its clock.
+        asked_again: Option<OffsetDateTime>,
     },
     Refresh(Arc<Secret>),
 }
 
 /// What AeS gave for a code or a refresh token.
 pub(crate) struct Granted {
-    pub(crate) claims: Claims,
+    pub(crate) people: People,
     pub(crate) access: Secret,
-    pub(crate) until: OffsetDateTime,
+    pub(crate) life: Life,
     pub(crate) refresh: Option<Secret>,
-    /// When the refresh token dies, where AeS says so.
-    pub(crate) refresh_until: Option<OffsetDateTime>,
+    /// Of the refresh token, where AeS says so.
+    pub(crate) refresh_life: Option<Life>,
     pub(crate) id_token: Option<Secret>,
+}
+
+/// Why nothing can be used.
+pub(crate) struct NotGranted {
+    pub(crate) error: IdentityError,
+    /// Came with it all the same: the token that was redeemed is spent, and this one takes its place.
+    pub(crate) refresh: Option<Secret>,
+}
+
+impl From<IdentityError> for NotGranted {
+    fn from(error: IdentityError) -> Self {
+        Self { error, refresh: None }
+    }
+}
+
+/// How a token is judged.
+#[derive(Clone, Copy)]
+struct Measure {
+    /// The time that counts.
+    now: OffsetDateTime,
+    /// Between two look-ups of keys on its account.
+    pause: Duration,
 }
 
 impl Provider {
@@ -173,16 +244,12 @@ impl Provider {
         if shown.scheme() != "https" && !matches!(shown.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             return Err(IdentityError::AesGarbage("a login page without TLS"));
         }
-        let keys = Keys {
-            set: Arc::new(metadata.jwks().clone()),
-            fetched: line.now(),
-        };
+        let keys = Keys::new(line.clone(), metadata.jwks_uri().clone(), metadata.jwks().clone());
         Ok(Self {
             line,
             metadata,
             client_id: ClientId::new(client_id.to_owned()),
-            keys: Mutex::new(keys),
-            fetching: tokio::sync::Mutex::new(()),
+            keys,
         })
     }
 
@@ -206,14 +273,22 @@ impl Provider {
         })
     }
 
-    /// Claims of an access token made by this issuer for `audience`, valid now; and until when.
+    /// Claims of an access token that a caller brings: made by this issuer for `audience`, valid now; and until when.
     pub(crate) async fn check_access_token(&self, token: &str, audience: &str) -> Result<(Claims, OffsetDateTime), IdentityError> {
-        let keys = self.keys().await;
+        let measure = Measure {
+            now: self.line.now(),
+            pause: keys::PAUSE,
+        };
+        self.check(token, audience, measure).await
+    }
+
+    async fn check(&self, token: &str, audience: &str, measure: Measure) -> Result<(Claims, OffsetDateTime), IdentityError> {
+        let keys = self.keys.current().await;
         let claims = match jwt::verify(token, &keys) {
             Ok(claims) => claims,
             Err(Unverified::Bad(error)) => return Err(error),
             Err(Unverified::UnknownKey) => {
-                let keys = self.newer_keys().await?;
+                let keys = self.keys.newer(measure.pause).await?;
                 jwt::verify(token, &keys).map_err(|error| match error {
                     Unverified::Bad(error) => error,
                     Unverified::UnknownKey => IdentityError::TokenInvalid("signed by an unknown key"),
@@ -223,25 +298,27 @@ impl Provider {
         let rules = Rules {
             issuer: self.issuer(),
             audience,
-            now: self.line.now(),
+            now: measure.now,
         };
         let until = claims.check(&rules)?;
         Ok((claims, until))
     }
 
     /// Redeems a code or a refresh token and checks every token AeS gives for it.
-    pub(crate) async fn redeem(&self, proof: Proof, audience: &str) -> Result<Granted, IdentityError> {
+    pub(crate) async fn redeem(&self, proof: Proof, audience: &str) -> Result<Granted, NotGranted> {
         let no_endpoint = |_| IdentityError::AesGarbage("no token endpoint");
-        let (tokens, nonce) = match proof {
+        let asked = self.line.elapsed();
+        let (tokens, login) = match proof {
             Proof::Code {
                 client,
                 code,
                 verifier,
                 nonce,
+                asked_again,
             } => {
                 let code = AuthorizationCode::new(code.reveal().to_owned());
                 let request = client.exchange_code(code).map_err(no_endpoint)?.set_pkce_verifier(verifier);
-                (request.request_async(&*self.line).await, Some(nonce))
+                (request.request_async(&*self.line).await, Some((nonce, asked_again)))
             }
             Proof::Refresh(refresh) => {
                 let client = self.client(None)?;
@@ -251,31 +328,66 @@ impl Provider {
             }
         };
         let tokens = tokens.map_err(token_failed)?;
+        let refresh = tokens.refresh_token().map(|token| Secret::new(token.secret().as_str()));
+        match self.examine(&tokens, login.as_ref(), audience, asked).await {
+            Ok((people, life)) => Ok(Granted {
+                people,
+                life,
+                access: Secret::new(tokens.access_token().secret().as_str()),
+                refresh,
+                refresh_life: self.refresh_life(&tokens, asked),
+                id_token: tokens.id_token().map(|token| Secret::new(token.to_string())),
+            }),
+            Err(error) => Err(NotGranted { error, refresh }),
+        }
+    }
+
+    /// Whose tokens these are, and how long the access token lives.
+    async fn examine(
+        &self,
+        tokens: &AesTokens,
+        login: Option<&(Nonce, Option<OffsetDateTime>)>,
+        audience: &str,
+        asked: Duration,
+    ) -> Result<(People, Life), IdentityError> {
+        // A wrong clock is named at the login. It must not cost anybody a session that stands: AeS has just spent its refresh token.
+        let now = if login.is_some() {
+            self.line.now()
+        } else {
+            self.line.moment().at_aes
+        };
+        let measure = Measure {
+            now,
+            pause: keys::SHORT_PAUSE,
+        };
         let access = tokens.access_token();
-        let checked = self.check_access_token(access.secret(), audience).await;
+        let checked = self.check(access.secret(), audience, measure).await;
         let (claims, until) = checked.map_err(|error| self.issued_unusable(&error))?;
         if let Some(id_token) = tokens.id_token() {
-            let subject = self.check_id_token(id_token, nonce.as_ref(), access).await?;
+            let subject = self.check_id_token(id_token, login, access, measure).await?;
             if subject != claims.sub {
                 let why = "access token and ID token name different people";
                 return Err(IdentityError::AesToken(why.to_owned()));
             }
-        } else if nonce.is_some() {
+        } else if login.is_some() {
             return Err(IdentityError::AesToken("no ID token".to_owned()));
         }
-        let refresh_life = tokens
-            .extra_fields()
-            .extra_fields()
-            .refresh_expires_in
-            .filter(|seconds| *seconds > 0);
-        Ok(Granted {
-            until,
-            access: Secret::new(access.secret().as_str()),
-            refresh: tokens.refresh_token().map(|token| Secret::new(token.secret().as_str())),
-            refresh_until: refresh_life.and_then(|seconds| self.line.now().checked_add(time::Duration::seconds(seconds))),
-            id_token: tokens.id_token().map(|token| Secret::new(token.to_string())),
-            claims,
-        })
+        let people = claims.people().map_err(|error| IdentityError::AesToken(error.to_string()))?;
+        Ok((people, self.life(&claims, tokens.expires_in(), until, asked)))
+    }
+
+    /// The shorter of what AeS says beside the token and in it.
+    fn life(&self, claims: &Claims, expires_in: Option<Duration>, until: OffsetDateTime, asked: Duration) -> Life {
+        let whole = [expires_in, claims.life()].into_iter().flatten().min();
+        let left = || Duration::try_from(until - self.line.moment().at_aes).unwrap_or_default();
+        Life::new(asked, whole.unwrap_or_else(left), until)
+    }
+
+    fn refresh_life(&self, tokens: &AesTokens, asked: Duration) -> Option<Life> {
+        let seconds = tokens.extra_fields().extra_fields().refresh_expires_in?;
+        let whole = Duration::from_secs(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?);
+        let until = self.line.moment().at_aes.checked_add(whole.try_into().ok()?)?;
+        Some(Life::new(asked, whole, until))
     }
 
     /// Exchanges a client's credentials for an access token in a physician's name (RFC 8693, as AeS' Keycloak takes it), and checks it.
@@ -284,7 +396,8 @@ impl Provider {
         client: &ExchangeClient,
         ehealth_id: &str,
         audience: &str,
-    ) -> Result<(Claims, Secret, OffsetDateTime), IdentityError> {
+    ) -> Result<(Claims, Secret, Life), IdentityError> {
+        let asked = self.line.elapsed();
         let endpoint = self
             .metadata
             .token_endpoint()
@@ -303,11 +416,16 @@ impl Provider {
         if status != 200 {
             return Err(exchange_refused(status, &body));
         }
-        let Exchanged { access_token } =
+        let Exchanged { access_token, expires_in } =
             serde_json::from_slice(&body).map_err(|_| IdentityError::AesGarbage("an answer to the token exchange that is none"))?;
-        let checked = self.check_access_token(access_token.reveal(), audience).await;
+        let measure = Measure {
+            now: self.line.now(),
+            pause: keys::SHORT_PAUSE,
+        };
+        let checked = self.check(access_token.reveal(), audience, measure).await;
         let (claims, until) = checked.map_err(|error| self.issued_unusable(&error))?;
-        Ok((claims, access_token, until))
+        let life = self.life(&claims, expires_in.map(Duration::from_secs), until, asked);
+        Ok((claims, access_token, life))
     }
 
     /// Ends the session at AeS: Keycloak's own logout with the refresh token, and where that is not the issuer's way (any answer
@@ -349,21 +467,33 @@ impl Provider {
     }
 
     /// Signature, issuer, audience, times, nonce, `azp` and `at_hash` (OpenID Connect Core, 3.1.3.7 and 3.1.3.8); returns the subject.
-    async fn check_id_token(&self, id_token: &CoreIdToken, nonce: Option<&Nonce>, access: &AccessToken) -> Result<String, IdentityError> {
-        let mut keys = self.keys().await;
+    async fn check_id_token(
+        &self,
+        id_token: &CoreIdToken,
+        login: Option<&(Nonce, Option<OffsetDateTime>)>,
+        access: &AccessToken,
+        measure: Measure,
+    ) -> Result<String, IdentityError> {
+        let mut keys = self.keys.current().await;
         if let Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) =
-            id_token.claims(&self.id_token_verifier(&keys), |_: Option<&Nonce>| Ok(()))
+            id_token.claims(&self.id_token_verifier(&keys, measure.now), |_: Option<&Nonce>| Ok(()))
         {
-            keys = self.newer_keys().await?;
+            keys = self.keys.newer(measure.pause).await?;
         }
-        let verifier = self.id_token_verifier(&keys);
+        let verifier = self.id_token_verifier(&keys, measure.now);
         let refused = |why: String| self.line.clock_wrong().unwrap_or(IdentityError::AesToken(why));
-        let claims = match nonce {
-            Some(nonce) => id_token.claims(&verifier, nonce),
+        let claims = match login {
+            Some((nonce, _)) => id_token.claims(&verifier, nonce),
             // OpenID Connect Core, 12.2: the ID token of a renewal need not repeat the nonce.
             None => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
         }
         .map_err(|error| refused(format!("ID token: {}", id_token_words(&error))))?;
+        if let Some((_, Some(asked_again))) = login {
+            let typed = claims.auth_time().map(|at| at.timestamp().saturating_add(LEEWAY.whole_seconds()));
+            if typed.is_none_or(|typed| typed < asked_again.unix_timestamp()) {
+                return Err(IdentityError::AesToken("ID token: nobody was asked to log in again".to_owned()));
+            }
+        }
         if claims.authorized_party().is_some_and(|party| *party != self.client_id) {
             return Err(IdentityError::AesToken("ID token: issued to another client".to_owned()));
         }
@@ -380,7 +510,7 @@ impl Provider {
         Ok(claims.subject().as_str().to_owned())
     }
 
-    fn id_token_verifier(&self, keys: &CoreJsonWebKeySet) -> CoreIdTokenVerifier<'_> {
+    fn id_token_verifier(&self, keys: &CoreJsonWebKeySet, now: OffsetDateTime) -> CoreIdTokenVerifier<'_> {
         CoreIdTokenVerifier::new_public_client(self.client_id.clone(), self.metadata.issuer().clone(), keys.clone())
             .set_allowed_algs([
                 CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -388,9 +518,9 @@ impl Provider {
                 CoreJwsSigningAlgorithm::EcdsaP256Sha256,
             ])
             // The crate grants no leeway on `exp`; moving its clock back does.
-            .set_time_fn(move || SystemTime::from(self.line.now() - LEEWAY).into())
+            .set_time_fn(move || SystemTime::from(now - LEEWAY).into())
             .set_issue_time_verifier_fn(move |issued| {
-                let fresh = match SystemTime::from(self.line.now()).duration_since(SystemTime::from(issued)) {
+                let fresh = match SystemTime::from(now).duration_since(SystemTime::from(issued)) {
                     Ok(age) => age <= OLDEST_ID_TOKEN,
                     Err(ahead) => ahead.duration() <= LEEWAY.unsigned_abs(),
                 };
@@ -406,44 +536,6 @@ impl Provider {
             IdentityError::TokenInvalid(_) | IdentityError::TokenWrongAudience | IdentityError::TokenOtherIssuer => unusable(),
             other => other.clone(),
         }
-    }
-
-    /// The keys, read again when they are older than [`KEYS_LIFE`]; the old ones serve while AeS does not answer.
-    async fn keys(&self) -> Arc<CoreJsonWebKeySet> {
-        let (set, fetched) = self.held_keys();
-        if self.line.now() - fetched < KEYS_LIFE {
-            return set;
-        }
-        self.newer_keys().await.unwrap_or(set)
-    }
-
-    /// Asks AeS for its keys, at most once in [`KEYS_PAUSE`]: an invented `kid` must not become a load on AeS.
-    async fn newer_keys(&self) -> Result<Arc<CoreJsonWebKeySet>, IdentityError> {
-        let _one_at_a_time = self.fetching.lock().await;
-        let (set, fetched) = self.held_keys();
-        let age = self.line.now() - fetched;
-        if age < KEYS_PAUSE && age >= time::Duration::ZERO {
-            return Ok(set);
-        }
-        let fetched = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &*self.line).await;
-        let keys = match &fetched {
-            Ok(set) => Keys {
-                set: Arc::new(set.clone()),
-                fetched: self.line.now(),
-            },
-            Err(_) => Keys {
-                set,
-                fetched: self.line.now() - KEYS_LIFE + KEYS_PAUSE,
-            },
-        };
-        let held = keys.set.clone();
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
-        fetched.map(|_| held).map_err(discovery_failed)
-    }
-
-    fn held_keys(&self) -> (Arc<CoreJsonWebKeySet>, OffsetDateTime) {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        (keys.set.clone(), keys.fetched)
     }
 }
 
@@ -515,6 +607,8 @@ pub(crate) type AesClient = Client<
 #[derive(Deserialize)]
 struct Exchanged {
     access_token: Secret,
+    /// Seconds.
+    expires_in: Option<u64>,
 }
 
 /// An OAuth error (RFC 6749, 5.2).
@@ -534,11 +628,9 @@ struct Named {
 const LARGEST: usize = 1024 * 1024;
 /// An ID token is checked the moment it is issued.
 const OLDEST_ID_TOKEN: Duration = Duration::from_secs(5 * 60);
-const KEYS_LIFE: time::Duration = time::Duration::minutes(15);
-const KEYS_PAUSE: time::Duration = time::Duration::seconds(30);
 
 /// Bodies that cannot be read are never quoted: they may hold tokens.
-fn discovery_failed(error: DiscoveryError<IdentityError>) -> IdentityError {
+pub(crate) fn discovery_failed(error: DiscoveryError<IdentityError>) -> IdentityError {
     match error {
         DiscoveryError::Request(error) => error,
         DiscoveryError::Validation(_) => IdentityError::AesGarbage("a discovery document of another issuer"),
@@ -589,5 +681,74 @@ const fn id_token_words(error: &ClaimsVerificationError) -> &'static str {
         ClaimsVerificationError::InvalidNonce(_) => "for another login",
         ClaimsVerificationError::SignatureVerification(_) => "its signature does not hold",
         _ => "not usable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use econnector_base::FixedClock;
+    use econnector_net::TransportOptions;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-02 10:00:00.4 UTC);
+
+    fn skew(theirs: OffsetDateTime, took: time::Duration) -> (i64, time::Duration) {
+        let measured = compare(theirs, took, NOW, Duration::ZERO);
+        (measured.skew.whole_seconds(), measured.most)
+    }
+
+    #[test]
+    fn aes_time_goes_on_whether_our_clock_is_set_or_the_computer_sleeps() {
+        let clock = Arc::new(FixedClock::new(NOW));
+        let line = Line::new(Transport::new(&TransportOptions::default()).unwrap(), clock.clone());
+        assert_eq!(line.moment().at_aes, NOW, "nothing better is known");
+        assert_eq!(line.clock_skew(), None);
+        // Our clock is an hour slow.
+        let measured = compare(datetime!(2026-03-02 11:00 UTC), time::Duration::ZERO, NOW, clock.elapsed());
+        *line.measured.lock().unwrap() = Some(measured);
+        let start = line.moment().at_aes;
+        assert_eq!(start, datetime!(2026-03-02 11:00:01 UTC));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(line.moment().at_aes, start + time::Duration::minutes(1));
+        clock.jump(time::Duration::hours(-5));
+        assert_eq!(line.moment().at_aes, start + time::Duration::minutes(1), "set back");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(line.moment().at_aes, start + time::Duration::minutes(2));
+        clock.jump(time::Duration::hours(5));
+        clock.jump(time::Duration::hours(8));
+        assert_eq!(line.moment().at_aes, start + time::Duration::minutes(8 * 60 + 2), "slept");
+    }
+
+    #[test]
+    fn clocks_that_can_be_the_same_are() {
+        let quick = time::Duration::milliseconds(50);
+        assert_eq!(skew(datetime!(2026-03-02 10:00:00 UTC), quick), (0, time::Duration::ZERO));
+        assert_eq!(
+            skew(datetime!(2026-03-02 09:59:59 UTC), time::Duration::milliseconds(500)),
+            (0, time::Duration::ZERO)
+        );
+        assert_eq!(
+            skew(datetime!(2026-03-02 09:59:30 UTC), time::Duration::seconds(30)),
+            (0, time::Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn a_skew_is_shown_to_the_second_and_tokens_are_judged_by_the_most_it_can_be() {
+        let quick = time::Duration::milliseconds(100);
+        assert_eq!(
+            skew(datetime!(2026-03-02 11:00:00 UTC), quick),
+            (3600, time::Duration::milliseconds(3_600_700))
+        );
+        assert_eq!(
+            skew(datetime!(2026-03-02 09:00:00 UTC), quick),
+            (-3599, time::Duration::milliseconds(-3_599_300))
+        );
+        assert_eq!(
+            skew(datetime!(2026-03-02 09:59:58 UTC), quick).1,
+            time::Duration::milliseconds(-1_300)
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use econnector_base::{Explain, Fault};
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-/// How many lines a journal in memory keeps, the newest: a day of a large hospital, in some ten megabytes.
+/// How many lines a journal in memory keeps: a day of a large hospital, in some ten megabytes.
 const MOST_IN_MEMORY: u32 = 20_000;
+/// After how many lines begun a journal in memory looks whether it has grown too long: each time would cost more than the lines do.
+const LOOK_EVERY: u32 = 256;
 
 /// How far a document has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +171,8 @@ pub struct Journal {
     pool: SqlitePool,
     /// How many lines are kept; all when `None`.
     most: Option<u32>,
+    /// How many lines were begun since the start.
+    begun: Arc<AtomicU32>,
     /// Held while the journal is open: whoever opens it settles what an earlier process left, so there must be one.
     _lock: Option<Arc<File>>,
 }
@@ -219,7 +224,12 @@ impl Journal {
         sqlx::query("UPDATE journal SET state = CASE WHEN state = 'depositing' THEN 'unknown' WHEN on_paper = 1 THEN 'paper' ELSE 'failed' END, problem_code = 'interrupted', problem_fault = 'us' WHERE state IN ('checking', 'signing', 'depositing')")
             .execute(&pool)
             .await?;
-        Ok(Self { pool, most, _lock: lock })
+        Ok(Self {
+            pool,
+            most,
+            begun: Arc::default(),
+            _lock: lock,
+        })
     }
 
     /// Begins a document, or begins one again whose state is one of `over`. The links of a replacement stay.
@@ -253,11 +263,34 @@ impl Journal {
             return Err(JournalError::Settled);
         }
         if let Some(most) = self.most {
-            sqlx::query("DELETE FROM journal WHERE rowid <= (SELECT max(rowid) FROM journal) - ?")
-                .bind(most)
-                .execute(&self.pool)
-                .await?;
+            // A line begun again is as new as any: its age is what is forgotten by.
+            sqlx::query(
+                "UPDATE journal SET rowid = (SELECT max(rowid) + 1 FROM journal) WHERE id = ? AND rowid < (SELECT max(rowid) FROM journal)",
+            )
+            .bind(entry.id.to_string())
+            .execute(&self.pool)
+            .await?;
+            if self.begun.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 {
+                self.forget_beyond(most).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Forgets what is too much: never what is under way or not known, what was settled for good only when nothing else is left to forget,
+    /// and first the oldest of the physician who has the most lines. So nobody's lines push out another's, and with them the knowledge
+    /// of what must not be sent twice.
+    async fn forget_beyond(&self, most: u32) -> Result<(), JournalError> {
+        sqlx::query(
+            "DELETE FROM journal WHERE rowid IN ( \
+             SELECT line.rowid FROM journal AS line JOIN (SELECT physician_id, count(*) AS lines FROM journal GROUP BY physician_id) AS share USING (physician_id) \
+             WHERE line.state NOT IN ('checking', 'signing', 'depositing', 'unknown', 'cancelling') \
+             ORDER BY line.state NOT IN ('failed', 'paper', 'simulated'), share.lines DESC, line.rowid \
+             LIMIT max(0, (SELECT count(*) FROM journal) - ?))",
+        )
+        .bind(most)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -785,5 +818,94 @@ mod tests {
             (Some("R"), None)
         );
         journal.begin_cancellation(deposited.id, Uuid::from_u128(3), None).await.unwrap();
+    }
+
+    fn of(physician: &str, id: u128, state: State) -> Entry {
+        let mut entry = Entry {
+            state,
+            ..sample(Uuid::from_u128(id))
+        };
+        physician.clone_into(&mut entry.who.physician_id);
+        entry
+    }
+
+    #[tokio::test]
+    async fn nobody_pushes_out_what_another_must_not_send_twice() {
+        let journal = Journal::in_memory().await.unwrap();
+        let now = datetime!(2026-11-21 10:01 UTC);
+        let (a, b) = ("1900000001", "1900000002");
+        let outcomes = [State::Deposited, State::Unknown, State::Signed, State::Contested];
+        for (id, outcome) in (1..).zip(outcomes) {
+            journal.begin(&of(b, id, State::Signing), AGAIN).await.unwrap();
+            journal
+                .settle(Uuid::from_u128(id), outcome, now, &Settlement::default())
+                .await
+                .unwrap();
+        }
+        journal.begin(&of(b, 5, State::Signing), AGAIN).await.unwrap();
+        journal.begin(&of(b, 6, State::Paper), AGAIN).await.unwrap();
+        journal.begin(&of(a, 7, State::Signing), AGAIN).await.unwrap();
+        let deposited = Uuid::from_u128(7);
+        journal
+            .settle(deposited, State::Deposited, now, &Settlement::default())
+            .await
+            .unwrap();
+
+        let flood = 1_000_000..1_025_000;
+        for id in flood.clone() {
+            journal.begin(&of(a, id, State::Paper), &[]).await.unwrap();
+        }
+        for id in 1..=7 {
+            assert!(
+                matches!(journal.begin(&of(b, id, State::Signing), &[]).await, Err(JournalError::Settled)),
+                "{id} is remembered"
+            );
+        }
+        let kept = journal.list(None, u32::MAX).await.unwrap();
+        assert!(kept.len() <= (MOST_IN_MEMORY + LOOK_EVERY) as usize, "{}", kept.len());
+        assert!(
+            kept.iter().any(|line| line.id == Uuid::from_u128(flood.end - 1)),
+            "the newest stays"
+        );
+        assert!(!kept.iter().any(|line| line.id == Uuid::from_u128(flood.start)), "the oldest went");
+    }
+
+    #[tokio::test]
+    async fn a_line_begun_again_is_new_and_the_deposited_go_last() {
+        let journal = Journal {
+            most: Some(3),
+            ..Journal::in_memory().await.unwrap()
+        };
+        let (a, b) = ("1900000001", "1900000002");
+        for id in 1..=4 {
+            journal.begin(&of(a, id, State::Failed), &[]).await.unwrap();
+        }
+        journal.begin(&of(a, 1, State::Failed), AGAIN).await.unwrap();
+        journal.begin(&of(b, 5, State::Failed), &[]).await.unwrap();
+        journal.forget_beyond(3).await.unwrap();
+        let ids = async || {
+            let mut ids: Vec<u128> = journal.list(None, 10).await.unwrap().iter().map(|line| line.id.as_u128()).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(ids().await, [1, 4, 5], "the oldest of whoever has the most, and 1 is not old");
+
+        let now = datetime!(2026-11-21 10:01 UTC);
+        for id in [1, 4] {
+            journal
+                .settle(Uuid::from_u128(id), State::Deposited, now, &Settlement::default())
+                .await
+                .unwrap();
+        }
+        journal.begin(&of(a, 6, State::Deposited), &[]).await.unwrap();
+        journal.begin(&of(a, 7, State::Cancelling), &[]).await.unwrap();
+        journal.forget_beyond(4).await.unwrap();
+        assert_eq!(
+            ids().await,
+            [1, 4, 6, 7],
+            "what failed goes before what was deposited, though its physician has one line"
+        );
+        journal.forget_beyond(0).await.unwrap();
+        assert_eq!(ids().await, [7], "what is under way is never forgotten");
     }
 }

@@ -9,19 +9,27 @@ use econnector_base::Secret;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT_LANGUAGE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// An answer of ours is a few kilobytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// Sends one request without a body and reads the answer, within `patience`.
+/// What a request says about whom it means.
+#[derive(Clone, Copy)]
+pub(crate) enum Saying<'a> {
+    /// Prove who you are: this is not told to whoever cannot.
+    Challenge(&'a str),
+    /// The key itself.
+    Key(&'a Secret),
+}
+
+/// Reads the answer to one GET, within `patience`.
 pub(crate) async fn call(
     address: SocketAddr,
-    method: Method,
     path: &str,
-    key: Option<&Secret>,
+    saying: Saying<'_>,
     language: &'static str,
     patience: Duration,
 ) -> io::Result<(StatusCode, Bytes)> {
@@ -33,16 +41,17 @@ pub(crate) async fn call(
         let stream = TcpStream::connect(address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let mut request = Request::new(Empty::<Bytes>::new());
-        *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(io::Error::other)?;
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::from_str(&address.to_string()).map_err(io::Error::other)?);
         headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language));
-        if let Some(key) = key {
-            let mut value = HeaderValue::from_str(key.reveal()).map_err(io::Error::other)?;
-            value.set_sensitive(true);
-            headers.insert(crate::guard::KEY, value);
-        }
+        let (name, said) = match saying {
+            Saying::Challenge(challenge) => (crate::guard::CHALLENGE, challenge),
+            Saying::Key(key) => (crate::guard::KEY, key.reveal()),
+        };
+        let mut value = HeaderValue::from_str(said).map_err(io::Error::other)?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
         let answer = async move {
             let response = sender.send_request(request).await.map_err(io::Error::other)?;
             let status = response.status();

@@ -34,6 +34,31 @@ pub(crate) struct Written {
     _alive: File,
 }
 
+/// What the file says.
+pub(crate) struct Told<'a> {
+    pub(crate) addresses: &'a [String],
+    pub(crate) key: &'a Secret,
+    pub(crate) version: &'a str,
+    pub(crate) environment: &'a str,
+    pub(crate) started_at: OffsetDateTime,
+    pub(crate) training: Option<&'a TrainingTokens>,
+}
+
+/// Where whoever tries a software out gets a token for it: stand-ins, and a physician who is none.
+#[derive(Clone, Serialize)]
+pub struct TrainingTokens {
+    /// AeS' token endpoint.
+    pub token_endpoint: String,
+    /// The authority of its certificate, PEM.
+    pub ca_pem: PathBuf,
+    /// A client that may exchange tokens.
+    pub client_id: String,
+    /// Its secret, which is none.
+    pub client_secret: String,
+    /// The physician's eHealthID.
+    pub ehealth_id: String,
+}
+
 #[derive(Serialize)]
 struct Outgoing<'a> {
     url: &'a str,
@@ -44,6 +69,8 @@ struct Outgoing<'a> {
     environment: &'a str,
     #[serde(with = "time::serde::rfc3339")]
     started_at: OffsetDateTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<&'a TrainingTokens>,
 }
 
 impl Connection {
@@ -92,23 +119,16 @@ impl Turn {
     }
 
     /// Writes the file.
-    pub(crate) fn write(
-        self,
-        folder: &Path,
-        addresses: &[String],
-        key: &Secret,
-        version: &str,
-        environment: &str,
-        now: OffsetDateTime,
-    ) -> Result<Written, LinkError> {
+    pub(crate) fn write(self, folder: &Path, told: &Told<'_>) -> Result<Written, LinkError> {
         let outgoing = Outgoing {
-            url: addresses.first().map_or("", String::as_str),
-            addresses,
-            key: key.reveal(),
+            url: told.addresses.first().map_or("", String::as_str),
+            addresses: told.addresses,
+            key: told.key.reveal(),
             pid: std::process::id(),
-            version,
-            environment,
-            started_at: now,
+            version: told.version,
+            environment: told.environment,
+            started_at: told.started_at,
+            training: told.training,
         };
         let text = serde_json::to_vec_pretty(&outgoing)
             .map(zeroize::Zeroizing::new)
@@ -116,7 +136,7 @@ impl Turn {
         private::write(folder, FILE, &text).map_err(|error| unusable(&error))?;
         Ok(Written {
             folder: folder.to_owned(),
-            key: key.clone(),
+            key: told.key.clone(),
             _alive: self.0,
         })
     }

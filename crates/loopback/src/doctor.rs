@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use econnector_forms::Lang;
-use hyper::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::call::{self, Saying};
 use crate::connection::{self, Connection};
 use crate::guard::STATUS;
 use crate::kept::{self, Kept};
+use crate::private;
 use crate::view::{KeyFact, LinkFacts};
-use crate::{call, private};
 
 /// The status asks three services before it answers.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,9 +60,33 @@ pub enum Level {
     Wrong,
 }
 
-/// Looks at a data folder and at whoever answers for it, in a language.
-pub async fn examine(folder: &Path, lang: Lang) -> Report {
-    examine_in(folder, lang, &|name| std::env::var(name).ok()).await
+/// What is wrong with the installation's own files, which stand elsewhere than in the data folder.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// The settings cannot be used, and the program does not start with them.
+    SettingsBroken {
+        /// The file.
+        file: PathBuf,
+        /// Why: line and key, never a value.
+        reason: String,
+    },
+    /// What the installation decided about the link cannot be read, and might have been that it stays shut.
+    RulesBroken {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The installation decided that nothing listens.
+    LinkOff {
+        /// Where it says so.
+        file: PathBuf,
+    },
+}
+
+/// Looks at a data folder and at whoever answers for it, in a language; what is wrong elsewhere comes first.
+pub async fn examine(folder: &Path, troubles: &[Trouble], lang: Lang) -> Report {
+    examine_in(folder, troubles, lang, &|name| std::env::var(name).ok()).await
 }
 
 impl Report {
@@ -116,11 +140,14 @@ struct Examination {
     findings: Vec<Finding>,
 }
 
-async fn examine_in(folder: &Path, lang: Lang, variable: &dyn Fn(&str) -> Option<String>) -> Report {
+async fn examine_in(folder: &Path, troubles: &[Trouble], lang: Lang, variable: &dyn Fn(&str) -> Option<String>) -> Report {
     let mut examination = Examination {
         lang,
         findings: Vec::new(),
     };
+    for trouble in troubles {
+        examination.trouble(trouble);
+    }
     if let Some(connection) = examination.file(folder) {
         examination.process(folder, &connection);
         let answers = examination.addresses(&connection).await;
@@ -160,6 +187,16 @@ impl Examination {
             detail: text.map(|text| filled(&text.detail)).unwrap_or_default(),
             next: text.map(|text| filled(&text.next)).unwrap_or_default(),
         });
+    }
+
+    fn trouble(&mut self, trouble: &Trouble) {
+        let (code, file, reason) = match trouble {
+            Trouble::SettingsBroken { file, reason } => ("settings-broken", file, reason.as_str()),
+            Trouble::RulesBroken { file, reason } => ("rules-broken", file, reason.as_str()),
+            Trouble::LinkOff { file } => ("link-switched-off", file, ""),
+        };
+        let file = file.display().to_string();
+        self.add(code, Level::Wrong, &[("file", &file), ("reason", reason)]);
     }
 
     /// The connection file: there, ours, closed to others, and readable.
@@ -214,7 +251,7 @@ impl Examination {
         }
     }
 
-    /// Asks each address who it is. The status as told to who has the key.
+    /// Asks each address who it is. The key is told to whoever has proved to know it, and to nobody else.
     async fn addresses(&mut self, connection: &Connection) -> Option<StatusAnswer> {
         let mut told = None;
         let sockets = connection.sockets();
@@ -224,18 +261,26 @@ impl Examination {
         for address in &sockets {
             let shown = format!("http://{address}");
             let values = [("address", shown.as_str())];
-            match self.ask(*address, connection, false).await {
-                Err(reason) => {
-                    self.add("address-silent", Level::Wrong, &[("address", &shown), ("reason", &reason)]);
+            let outcome = match private::fresh_key() {
+                Ok(challenge) => self.ask(*address, Saying::Challenge(challenge.reveal())).await.map(|status| {
+                    let proof = private::proof(&connection.key, challenge.reveal());
+                    status.map(|status| status.link.is_some_and(|link| link.proof == Some(proof)))
+                }),
+                Err(error) => Err(error.to_string()),
+            };
+            let outcome = match outcome {
+                Ok(Some(true)) => self.ask(*address, Saying::Key(&connection.key)).await,
+                Ok(Some(false)) => {
+                    self.add("address-key-wrong", Level::Wrong, &values);
                     continue;
                 }
                 Ok(None) => {
                     self.add("address-stranger", Level::Wrong, &values);
                     continue;
                 }
-                Ok(Some(_)) => {}
-            }
-            match self.ask(*address, connection, true).await {
+                Err(reason) => Err(reason),
+            };
+            match outcome {
                 Ok(Some(status)) if status.link.as_ref().is_some_and(|link| link.key == KeyFact::Right) => {
                     self.add("address-answers", Level::Well, &values);
                     told = Some(status);
@@ -251,9 +296,8 @@ impl Examination {
     }
 
     /// The status of whoever listens there; none when it is not the status of an eConnector.
-    async fn ask(&self, address: SocketAddr, connection: &Connection, with_key: bool) -> Result<Option<StatusAnswer>, String> {
-        let key = with_key.then_some(&connection.key);
-        let (_, body) = call::call(address, Method::GET, STATUS, key, self.lang.code(), PATIENCE)
+    async fn ask(&self, address: SocketAddr, saying: Saying<'_>) -> Result<Option<StatusAnswer>, String> {
+        let (_, body) = call::call(address, STATUS, saying, self.lang.code(), PATIENCE)
             .await
             .map_err(|error| error.to_string())?;
         let status: Option<StatusAnswer> = serde_json::from_slice(&body).ok();

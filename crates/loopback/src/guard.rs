@@ -1,41 +1,33 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use econnector_connector::Problem;
+use econnector_answers::{harden, language, pass_over, repeated};
 use econnector_forms::Lang;
-use http_body_util::BodyExt as _;
 
 use crate::refused::Refusal;
 use crate::view::{KeyFact, LinkFacts, SoftwareFact};
-use crate::{Link, LinkError, Software, Wants};
+use crate::{Link, LinkError, Software, Wants, private};
 
 pub(crate) const KEY: HeaderName = HeaderName::from_static("x-econnector-key");
 pub(crate) const SOFTWARE: HeaderName = HeaderName::from_static("x-econnector-software");
+pub(crate) const CHALLENGE: HeaderName = HeaderName::from_static("x-econnector-challenge");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PRIVATE_ASKED: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const PRIVATE_GIVEN: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// A second start asks this one to show its window.
-pub(crate) const SHOW: &str = "/econnector/link/show";
 pub(crate) const STATUS: &str = "/econnector/status";
 
-/// Bytes of a refused request's body that are read all the same: the largest that any route takes.
-const PASSED_OVER: usize = 16 * 1024 * 1024;
-/// For reading them; the sender is on the same machine.
+/// How long the body of a refused request is read; the sender is on the same machine.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a software should wait before it asks again, in seconds.
-const AGAIN: &str = "5";
-
-/// The guard around a router: nothing passes that any page or any other user of the computer could have sent. A router that is guarded
-/// twice is guarded once.
-pub fn guarded(router: Router, link: Link) -> Router {
+/// The guard around a router: nothing passes that any page or any other user of the computer could have sent.
+pub(crate) fn guarded(router: Router, link: Link) -> Router {
     router.layer(from_fn_with_state(link, guard))
 }
 
@@ -48,26 +40,16 @@ struct Caller {
     software: Option<Software>,
 }
 
-/// Set on requests that passed.
-#[derive(Clone)]
-struct Passed;
-
 async fn guard(State(link): State<Link>, mut request: Request, next: Next) -> Response {
-    if request.extensions().get::<Passed>().is_some() {
-        return next.run(request).await;
-    }
     let lang = language(request.headers());
     let listed = listed_origin(&link, request.headers());
     let mut response = match answer_or_pass(&link, &mut request, lang).await {
         Ok(Some(answer)) => answer,
-        Ok(None) => {
-            request.extensions_mut().insert(Passed);
-            next.run(request).await
-        }
+        Ok(None) => next.run(request).await,
         Err(error) => {
             let refusal = Refusal::new(link.now(), &error, request.method(), request.uri().path(), request.headers());
             link.refuse(refusal);
-            pass_over(request.into_body());
+            pass_over(request.into_body(), PATIENCE);
             refused(&error, lang)
         }
     };
@@ -88,12 +70,12 @@ async fn guard(State(link): State<Link>, mut request: Request, next: Next) -> Re
 async fn answer_or_pass(link: &Link, request: &mut Request, lang: Lang) -> Result<Option<Response>, LinkError> {
     host(link, request)?;
     let origin = page(link, request.headers())?;
-    if request.method() == Method::OPTIONS {
-        let asks = origin.is_some() && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        return Ok(asks.then(|| preflight(request.headers())));
+    let asks = origin.is_some() && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() == Method::OPTIONS && asks {
+        return Ok(Some(preflight(request.headers())));
     }
     let caller = caller(link, request.headers(), origin)?;
-    let facts = facts(link, &caller, lang);
+    let facts = facts(link, &caller, request.headers(), lang);
     request.extensions_mut().insert(facts);
     if is_open(request.method(), request.uri().path()) {
         return Ok(None);
@@ -103,17 +85,9 @@ async fn answer_or_pass(link: &Link, request: &mut Request, lang: Lang) -> Resul
         KeyFact::Wrong => return Err(LinkError::KeyWrong),
         KeyFact::Right => {}
     }
-    if request.method() == Method::POST && request.uri().path() == SHOW {
-        // Only a program that reads the connection file: a web application has no business in showing windows.
-        if caller.origin.is_some() {
-            return Err(LinkError::OriginRefused);
-        }
-        link.attend();
-        return Ok(Some(empty(StatusCode::NO_CONTENT)));
-    }
     let software = caller.software.ok_or(LinkError::SoftwareUnnamed)?;
     media_type(request)?;
-    if more_than_one(request.headers(), &header::AUTHORIZATION) {
+    if repeated(request.headers(), &header::AUTHORIZATION) {
         return Err(LinkError::TokenRepeated);
     }
     let wants = Wants::of(request.method(), request.uri().path());
@@ -174,20 +148,29 @@ fn caller(link: &Link, headers: &HeaderMap, origin: Option<String>) -> Result<Ca
     Ok(Caller { origin, key, software })
 }
 
-fn facts(link: &Link, caller: &Caller, lang: Lang) -> LinkFacts {
+fn facts(link: &Link, caller: &Caller, headers: &HeaderMap, lang: Lang) -> LinkFacts {
     let software = match (&caller.software, caller.key) {
         (None, _) => SoftwareFact::Absent,
         (Some(software), KeyFact::Right) => link.standing(software),
         (Some(_), _) => SoftwareFact::Unknown,
     };
     let of_this_user = caller.key == KeyFact::Right && caller.origin.is_none();
+    // Whoever has the file can check it, and whoever has not learns nothing of the key.
+    let challenge = only(headers, &CHALLENGE).ok().flatten().filter(|said| is_challenge(said));
+    let proof = challenge.map(|challenge| private::proof(link.connection_key(), challenge));
     LinkFacts {
         key: caller.key,
         software,
         version: link.options().version.to_owned(),
         environment: link.options().environment.to_owned(),
+        proof,
         refused: if of_this_user { link.lately_refused(lang) } else { Vec::new() },
     }
+}
+
+/// Long enough that nobody can have collected the answers, and no longer than it need be.
+fn is_challenge(said: &str) -> bool {
+    (16..=128).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What may be read without a key: nothing in it is of this user.
@@ -221,7 +204,9 @@ fn preflight(headers: &HeaderMap) -> Response {
     );
     given.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("X-EConnector-Key, X-EConnector-Software, Content-Type, Accept-Language, Authorization"),
+        HeaderValue::from_static(
+            "X-EConnector-Key, X-EConnector-Software, X-EConnector-Physician, Content-Type, Accept-Language, Authorization",
+        ),
     );
     given.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if headers.get(PRIVATE_ASKED).is_some_and(|asked| asked == "true") {
@@ -251,45 +236,12 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     }
 }
 
-fn more_than_one(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.get_all(name).iter().nth(1).is_some()
-}
-
-/// Lets the rest of a body arrive beside the answer, and drops it. A connection that is closed on a software that is still sending is
-/// all that it sees of the answer, and why it was refused is what it should see.
-fn pass_over(mut body: Body) {
-    let arriving = async move {
-        let mut length = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            length += frame.data_ref().map_or(0, Bytes::len);
-            if length > PASSED_OVER {
-                break;
-            }
-        }
-    };
-    // Whoever sends more, or more slowly, is not waited for.
-    tokio::spawn(tokio::time::timeout(PATIENCE, arriving));
-}
-
 /// A refusal as a problem, with the headers that every answer has.
 pub(crate) fn refused(error: &LinkError, lang: Lang) -> Response {
-    let problem = Problem::explain(error, lang);
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    tracing::info!(code = problem.code, "refused at the loopback door");
-    // A problem is made of strings and numbers: it always has a JSON form.
-    let mut response = Response::new(Body::from(serde_json::to_vec(&problem).unwrap_or_default()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    harden(headers);
-    match error {
-        LinkError::KeyMissing | LinkError::KeyWrong => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("X-EConnector-Key"));
-        }
-        LinkError::SoftwareWaiting | LinkError::Busy => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(AGAIN));
-        }
-        _ => {}
+    let mut response = econnector_answers::explained(error, lang).map(Body::from);
+    if matches!(error, LinkError::KeyMissing | LinkError::KeyWrong) {
+        let wanted = HeaderValue::from_static("X-EConnector-Key");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, wanted);
     }
     response
 }
@@ -299,22 +251,4 @@ fn empty(status: StatusCode) -> Response {
     *response.status_mut() = status;
     harden(response.headers_mut());
     response
-}
-
-fn harden(headers: &mut HeaderMap) {
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-}
-
-fn language(headers: &HeaderMap) -> Lang {
-    headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .map_or(Lang::Fr, Lang::negotiate)
 }

@@ -16,17 +16,20 @@ mod listen;
 mod options;
 mod origin;
 mod private;
+mod questions;
 mod refused;
 mod software;
+mod state;
 mod view;
 
 pub use approval::{Action, Answer, Approval};
+pub use connection::TrainingTokens;
 pub use error::LinkError;
-pub use guard::guarded;
 pub use link::Link;
-pub use listen::{Listening, listen, show_running};
+pub use listen::{Listening, listen};
 pub use options::{LinkOptions, OriginRule, Rules};
 pub use software::{Software, Wants};
 pub use view::{
-    Decision, KeyFact, LinkFacts, LinkView, NewOrigin, OriginView, RefusedView, SoftwareFact, SoftwareView, WaitingKind, WaitingView,
+    Decision, KeyFact, LinkFacts, LinkView, NewOrigin, OriginView, RefusedView, RemarkView, ReplacedView, SoftwareFact, SoftwareView,
+    WaitingKind, WaitingView,
 };

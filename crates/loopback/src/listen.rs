@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,10 +9,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use econnector_forms::Lang;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,9 +21,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Sleep;
 use tower::ServiceExt as _;
 
-use crate::connection::{Connection, Turn, Written};
-use crate::guard::{SHOW, guarded, refused};
-use crate::{Link, LinkError, call};
+use crate::connection::{Told, Turn, Written};
+use crate::guard::{guarded, refused};
+use crate::{Link, LinkError};
 
 /// Ports that are tried, from the first.
 const PORTS: u16 = 10;
@@ -84,13 +83,17 @@ async fn listen_at(router: Router, link: Link, pace: Pace) -> Result<Listening, 
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
     let told: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let options = link.options();
+    let training = link.training_tokens();
     let file = turn.write(
         link.folder(),
-        &told,
-        link.connection_key(),
-        options.version,
-        options.environment,
-        link.now(),
+        &Told {
+            addresses: &told,
+            key: link.connection_key(),
+            version: options.version,
+            environment: options.environment,
+            started_at: link.now(),
+            training: training.as_ref(),
+        },
     )?;
     link.listens_at(addresses.clone());
     let router = guarded(router, link.clone());
@@ -108,23 +111,6 @@ async fn listen_at(router: Router, link: Link, pace: Pace) -> Result<Listening, 
         tasks,
         file: Some(file),
     })
-}
-
-/// Asks a running instance of this user to show its window. Whether one did.
-pub async fn show_running(folder: &Path) -> bool {
-    let Ok(Some((metadata, Some(connection)))) = Connection::read(folder) else {
-        return false;
-    };
-    if crate::private::foreign(&metadata) {
-        return false;
-    }
-    for address in connection.sockets() {
-        let shown = call::call(address, Method::POST, SHOW, Some(&connection.key), "fr", Duration::from_secs(3)).await;
-        if shown.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT) {
-            return true;
-        }
-    }
-    false
 }
 
 impl Listening {
@@ -329,6 +315,7 @@ impl AsyncWrite for Unstalled {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Instant;
 
     use axum::routing::get;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use econnector_base::Secret;
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -35,13 +36,23 @@ impl Digest {
     }
 
     pub(crate) fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// Whether this is the key's. Takes the same time whatever the key.
     pub(crate) fn fits(&self, key: &str) -> bool {
         self.0.ct_eq(&Self::of(key).0).into()
     }
+}
+
+/// That whoever answers a challenge knows the key: HMAC-SHA256 (RFC 2104) of the challenge, in hexadecimal digits.
+pub(crate) fn proof(key: &Secret, challenge: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
+    hex(hmac::sign(&key, challenge.as_bytes()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 256 bits from the operating system, as 43 characters that every header takes.
@@ -143,6 +154,11 @@ mod tests {
                 "{wrong}"
             );
         }
+        // RFC 4231, test case 2.
+        assert_eq!(
+            proof(&Secret::new("Jefe"), "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
         // The reference value of SHA-256 of nothing (FIPS 180-4 test vectors).
         assert_eq!(
             Digest::of("").hex(),

@@ -1,6 +1,7 @@
 //! The last requests that were refused: enough to find the reason, nothing of a patient.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use econnector_base::{Explain as _, Fault};
@@ -17,8 +18,27 @@ const KEPT: usize = 50;
 /// Nobody reads more of a header that was refused.
 const LONGEST: usize = 100;
 
+/// The window is told of refusals this often at most.
+const PACE: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
-pub(crate) struct Refusals(VecDeque<Refusal>);
+pub(crate) struct Refusals {
+    list: VecDeque<Refusal>,
+    /// When the window was told last.
+    told: Option<Instant>,
+    /// Somebody is about to tell it.
+    due: bool,
+}
+
+/// When the window is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    Now,
+    /// Once, after this pause.
+    Later(Duration),
+    /// Somebody does it already.
+    Told,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -34,25 +54,39 @@ pub(crate) struct Refusal {
 }
 
 impl Refusals {
-    /// Remembers one. Whether that is news: the same again within a second is none, or a page could keep the window busy.
-    pub(crate) fn add(&mut self, refusal: Refusal) -> bool {
-        if let Some(last) = self.0.front_mut()
-            && last.same(&refusal)
-        {
-            let news = refusal.at - last.at >= time::Duration::SECOND;
-            last.times = last.times.saturating_add(1);
-            if news {
+    /// Remembers one.
+    pub(crate) fn add(&mut self, refusal: Refusal, now: Instant) -> News {
+        match self.list.front_mut() {
+            Some(last) if last.same(&refusal) => {
+                last.times = last.times.saturating_add(1);
                 last.at = refusal.at;
             }
-            return news;
+            _ => {
+                self.list.push_front(refusal);
+                self.list.truncate(KEPT);
+            }
         }
-        self.0.push_front(refusal);
-        self.0.truncate(KEPT);
-        true
+        let pause = self
+            .told
+            .map_or(Duration::ZERO, |told| PACE.saturating_sub(now.saturating_duration_since(told)));
+        if self.due {
+            News::Told
+        } else if pause.is_zero() {
+            self.told = Some(now);
+            News::Now
+        } else {
+            self.due = true;
+            News::Later(pause)
+        }
+    }
+
+    /// The window is being told.
+    pub(crate) fn told(&mut self, now: Instant) {
+        (self.told, self.due) = (Some(now), false);
     }
 
     pub(crate) fn view(&self, most: usize, lang: Lang) -> Vec<RefusedView> {
-        self.0.iter().take(most).map(|refusal| refusal.view(lang)).collect()
+        self.list.iter().take(most).map(|refusal| refusal.view(lang)).collect()
     }
 }
 
@@ -116,6 +150,7 @@ fn masked(path: &str) -> String {
         "openapi.json",
         "session",
         "login",
+        "physician",
         "forms",
         "schema",
         "check",
@@ -135,7 +170,6 @@ fn masked(path: &str) -> String {
         "profile",
         "printers",
         "link",
-        "show",
         "software",
         "origins",
         "approvals",
@@ -206,13 +240,31 @@ mod tests {
     }
 
     #[test]
+    fn every_route_keeps_its_name() {
+        for path in openapi().as_object().unwrap()["paths"].as_object().unwrap().keys() {
+            let shown = path.replace(['{', '}'], "");
+            let own: Vec<&str> = path.split('/').filter(|part| !part.contains('{')).collect();
+            let masked = masked(&shown);
+            let kept: Vec<&str> = masked.split('/').filter(|part| *part != "…").collect();
+            assert_eq!(kept, own, "{path}");
+        }
+    }
+
+    fn openapi() -> serde_json::Value {
+        serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap()
+    }
+
+    #[test]
     fn the_same_again_is_counted_and_fifty_are_kept() {
         let mut refusals = Refusals::default();
         let start = datetime!(2026-03-02 10:00 UTC);
         let refusal = |at, path: &str| Refusal::new(at, &LinkError::KeyWrong, &Method::GET, path, &HeaderMap::new());
-        assert!(refusals.add(refusal(start, "/econnector/v1/forms")));
-        assert!(!refusals.add(refusal(start + time::Duration::milliseconds(10), "/econnector/v1/forms")));
-        assert!(refusals.add(refusal(start + time::Duration::seconds(2), "/econnector/v1/forms")));
+        for turn in 0..3 {
+            refusals.add(
+                refusal(start + time::Duration::seconds(turn), "/econnector/v1/forms"),
+                Instant::now(),
+            );
+        }
         let view = refusals.view(50, Lang::Fr);
         assert_eq!((view.len(), view[0].times, view[0].at), (1, 3, start + time::Duration::seconds(2)));
         for turn in 0..60 {
@@ -221,10 +273,42 @@ mod tests {
             } else {
                 "/econnector/v1/forms"
             };
-            assert!(refusals.add(refusal(start + time::Duration::seconds(10 + turn), path)));
+            refusals.add(refusal(start + time::Duration::seconds(10 + turn), path), Instant::now());
         }
         let view = refusals.view(50, Lang::Fr);
         assert_eq!(view.len(), 50);
         assert!(view[0].at > view[49].at, "newest first");
+    }
+
+    #[test]
+    fn the_window_is_told_once_a_second_and_of_the_last_one_too() {
+        let mut refusals = Refusals::default();
+        let start = Instant::now();
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut add = |milliseconds, path: &str| {
+            let refusal = Refusal::new(
+                datetime!(2026-03-02 10:00 UTC),
+                &LinkError::KeyWrong,
+                &Method::GET,
+                path,
+                &HeaderMap::new(),
+            );
+            refusals.add(refusal, after(milliseconds))
+        };
+        assert_eq!(add(0, "/econnector/v1/forms"), News::Now);
+        assert_eq!(add(300, "/econnector/v1/journal"), News::Later(Duration::from_millis(700)));
+        assert_eq!(add(400, "/econnector/v1/forms"), News::Told);
+        assert_eq!(add(2000, "/econnector/v1/forms"), News::Told, "whoever is about to, does");
+        refusals.told(after(2000));
+        let again = Refusal::new(
+            datetime!(2026-03-02 10:00 UTC),
+            &LinkError::KeyWrong,
+            &Method::GET,
+            "*",
+            &HeaderMap::new(),
+        );
+        assert_eq!(refusals.add(again.clone(), after(2500)), News::Later(Duration::from_millis(500)));
+        refusals.told(after(3000));
+        assert_eq!(refusals.add(again, after(4000)), News::Now);
     }
 }

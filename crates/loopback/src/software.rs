@@ -1,3 +1,4 @@
+use axum::http::Method;
 use serde::Serialize;
 
 /// The longest name and the longest version, in characters.
@@ -56,22 +57,22 @@ impl Software {
 }
 
 impl Wants {
-    /// What a request wants, by its method and path.
-    pub(crate) fn of(method: &axum::http::Method, path: &str) -> Self {
+    /// What a request wants, by its method and path. What is not known to be less is the strongest.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
         let Some(rest) = path.strip_prefix("/econnector/v1/") else {
-            return Self::Check;
+            return Self::Sign;
         };
-        let reads = method == axum::http::Method::GET || method == axum::http::Method::HEAD;
-        match rest.split('/').next().unwrap_or_default() {
-            "session" => Self::Session,
-            "journal" => Self::Journal,
-            "verifications" => Self::Verify,
-            "profile" => Self::Profile,
-            "printers" | "paper" => Self::Print,
-            "documents" if rest.ends_with("/print") => Self::Print,
-            "documents" | "signatures" | "pid" if reads => Self::Journal,
-            "documents" | "signatures" | "pid" => Self::Sign,
-            _ => Self::Check,
+        let reads = method == Method::GET || method == Method::HEAD;
+        let parts: Vec<&str> = rest.split('/').collect();
+        match parts.as_slice() {
+            ["session", ..] => Self::Session,
+            ["profile"] => Self::Profile,
+            ["verifications"] => Self::Verify,
+            ["printers" | "paper"] | ["documents", _, "print"] => Self::Print,
+            ["journal"] | ["documents", ..] if reads => Self::Journal,
+            ["status" | "openapi.json"] | ["forms", ..] if reads => Self::Check,
+            ["forms", _, "check" | "preview"] => Self::Check,
+            _ => Self::Sign,
         }
     }
 
@@ -84,8 +85,6 @@ impl Wants {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Method;
-
     use super::*;
 
     #[test]
@@ -115,22 +114,39 @@ mod tests {
 
     #[test]
     fn what_is_wanted_follows_from_the_first_request() {
-        for (method, path, wants) in [
-            (Method::POST, "/econnector/v1/documents", "sign"),
-            (Method::POST, "/econnector/v1/documents/1/cancellation", "sign"),
-            (Method::GET, "/econnector/v1/documents/1", "journal"),
-            (Method::POST, "/econnector/v1/documents/1/print", "print"),
-            (Method::POST, "/econnector/v1/signatures", "sign"),
-            (Method::POST, "/econnector/v1/pid/simulations", "sign"),
-            (Method::POST, "/econnector/v1/verifications", "verify"),
-            (Method::GET, "/econnector/v1/journal", "journal"),
-            (Method::DELETE, "/econnector/v1/session", "session"),
-            (Method::PUT, "/econnector/v1/profile", "profile"),
-            (Method::GET, "/econnector/v1/printers", "print"),
-            (Method::POST, "/econnector/v1/forms/a/check", "check"),
-            (Method::GET, "/elsewhere", "check"),
+        let openapi: serde_json::Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
+        let mut known = 0;
+        for (path, methods) in openapi["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                let wants = match (method.as_str(), path.strip_prefix("/econnector/v1/").unwrap_or(path)) {
+                    ("get", "status" | "forms" | "forms/{kind}" | "forms/{kind}/schema")
+                    | ("post", "forms/{kind}/check" | "forms/{kind}/preview") => "check",
+                    ("get", "journal" | "documents/{id}" | "documents/{id}/volets/{name}") => "journal",
+                    ("get" | "delete", "session") | ("post", "session/login") | ("put", "session/physician") => "session",
+                    ("get" | "put", "profile") => "profile",
+                    ("get", "printers") | ("post", "paper" | "documents/{id}/print") => "print",
+                    ("post", "verifications") => "verify",
+                    ("post", "documents" | "documents/{id}/cancellation" | "signatures")
+                    | ("delete", "documents/{id}")
+                    | ("post", "pid/simulations" | "pid/simulations/{id}/validation" | "pid/simulations/{id}/contestation") => "sign",
+                    // Open to everybody, or to the window alone.
+                    (_, "/econnector/status") => continue,
+                    (_, path) if path.starts_with("link") => "sign",
+                    other => panic!("{other:?}: what does it want?"),
+                };
+                let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+                assert_eq!(Wants::of(&method, path).word(), wants, "{method} {path}");
+                known += 1;
+            }
+        }
+        assert!(known > 20, "{known}");
+        for (method, path) in [
+            (Method::GET, "/elsewhere"),
+            (Method::POST, "/econnector/v1/journal"),
+            (Method::POST, "/econnector/v1/forms/a/deposit"),
+            (Method::GET, "/econnector/v1/"),
         ] {
-            assert_eq!(Wants::of(&method, path).word(), wants, "{method} {path}");
+            assert_eq!(Wants::of(&method, path), Wants::Sign, "{method} {path}");
         }
     }
 }

@@ -136,6 +136,35 @@ pub struct WaitingView {
     pub since: OffsetDateTime,
 }
 
+/// A document whose place another takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ReplacedView {
+    /// Its id.
+    pub document: Uuid,
+    /// Its kind of form.
+    pub kind: String,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// The authority's reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// It still holds: a yes also cancels it at the authority.
+    pub cancels: bool,
+}
+
+/// A remark of the authority that is to be contested, in its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RemarkView {
+    /// Its code.
+    pub code: String,
+    /// Its sentence.
+    pub message: String,
+    /// Which line of the form it is about, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -166,6 +195,10 @@ pub struct LinkFacts {
     pub version: String,
     /// `training`, `integration` or `production`.
     pub environment: String,
+    /// To a request with `X-EConnector-Challenge` (16 to 128 visible ASCII characters): HMAC-SHA256 of it under the connection file's key,
+    /// in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// The last requests that were refused, newest first: for who has the connection file's key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedView>,

@@ -101,8 +101,9 @@ impl MySecu {
         if let Some(current) = held.as_ref().filter(|current| current.usable(self.clock.now())) {
             return Ok((current.clone(), true));
         }
+        let access_token = who.token.fresh().await.map_err(MySecuError::NoToken)?;
         let asked_at = self.clock.now();
-        let carried = self.carrier.carry(&who.token);
+        let carried = self.carrier.carry(&access_token);
         let body = sts::issue(who, &self.settings.exchange_url, &carried);
         let issued = self
             .ask_sts(&carried.in_header, &body, sts::read_issued)

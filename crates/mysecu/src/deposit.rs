@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use econnector_base::Secret;
+use econnector_base::{Explain, Secret};
 use time::OffsetDateTime;
 use zeroize::Zeroize as _;
 
@@ -43,8 +43,26 @@ pub struct Space {
     /// Who acts, from the checked OIDC token (issuer, subject, eHealthID): a mySecu token is reused for the same holder and
     /// space only, across renewals of the OIDC token.
     pub holder: String,
-    /// The OIDC access token.
-    pub token: Arc<Secret>,
+    /// Where the OIDC access token comes from. Asked for only when the STS is asked: a mySecu token in use needs none.
+    pub token: Arc<dyn AccessToken>,
+}
+
+/// Whoever has the OIDC access token of a [`Space`].
+#[async_trait]
+pub trait AccessToken: Send + Sync {
+    /// One that is alive now, renewed if need be.
+    ///
+    /// # Errors
+    /// Why there is none. It becomes [`MySecuError::NoToken`]: nothing was sent.
+    async fn fresh(&self) -> Result<Arc<Secret>, Box<dyn Explain + Send + Sync>>;
+}
+
+/// A token that nobody can renew: the STS judges whether it lives.
+#[async_trait]
+impl AccessToken for Secret {
+    async fn fresh(&self) -> Result<Arc<Secret>, Box<dyn Explain + Send + Sync>> {
+        Ok(Arc::new(self.clone()))
+    }
 }
 
 /// What is deposited. The document is wiped when dropped.

@@ -12,7 +12,10 @@ pub enum MySecuError {
     /// The STS gives no token for this space: not the physician's, not enrolled, or its web services are not activated.
     #[error("mySecu refuses the space")]
     SpaceRefused(Said),
-    /// The STS refuses the OIDC token, or the exchange a fresh mySecu token.
+    /// There is no living OIDC token to ask the STS with; nothing was sent. In the words of whoever should have had one.
+    #[error("{0}")]
+    NoToken(Box<dyn Explain + Send + Sync>),
+    /// The STS refuses the OIDC token, or the exchange a fresh mySecu token. The message was not processed.
     #[error("mySecu refuses the token")]
     TokenRefused(Said),
     /// A SOAP Fault by which the message was refused before it was processed, or one of the STS.
@@ -162,6 +165,7 @@ impl Explain for MySecuError {
     fn code(&self) -> &'static str {
         match self {
             Self::SpaceRefused(_) => "mysecu-space-refused",
+            Self::NoToken(why) => why.code(),
             Self::TokenRefused(_) => "mysecu-token-refused",
             Self::Fault(_) => "mysecu-fault",
             Self::AnswerUnsigned { .. } => "mysecu-answer-unsigned",
@@ -187,6 +191,7 @@ impl Explain for MySecuError {
             | Self::AnswerUntrusted { .. }
             | Self::AnswerUnreadable { .. }
             | Self::Status { .. } => Fault::Authority,
+            Self::NoToken(why) => why.fault(),
             Self::OutcomeUnknown { cause } => cause.fault(),
             Self::ClientCertificate(_) | Self::ClientKey(_) => Fault::You,
             Self::MessageInvalid(_) => Fault::Us,
@@ -197,6 +202,7 @@ impl Explain for MySecuError {
     fn authority(&self) -> Option<AuthorityWords> {
         match self {
             Self::SpaceRefused(said) | Self::TokenRefused(said) | Self::Fault(said) => Some(said.words.clone()),
+            Self::NoToken(why) => why.authority(),
             Self::OutcomeUnknown { cause } => cause.authority(),
             _ => None,
         }
@@ -209,6 +215,7 @@ impl Explain for MySecuError {
             | Self::AnswerForged { correlation_id, .. }
             | Self::AnswerUntrusted { correlation_id, .. }
             | Self::AnswerUnreadable { correlation_id, .. } => correlation_id.clone(),
+            Self::NoToken(why) => why.correlation_id(),
             Self::OutcomeUnknown { cause } => cause.correlation_id(),
             _ => None,
         }

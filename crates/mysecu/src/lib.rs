@@ -21,6 +21,6 @@ mod xml;
 
 pub use carrier::{Carried, JwtOnBehalfOf, TokenCarrier};
 pub use client::{MySecu, MySecuSettings};
-pub use deposit::{BusinessMessage, Deposit, ExchangeAnswer, Probe, Space};
+pub use deposit::{AccessToken, BusinessMessage, Deposit, ExchangeAnswer, Probe, Space};
 pub use error::{MySecuError, Said};
 pub use trust::{AnswerTrust, SignerName, TrustError};

@@ -16,7 +16,11 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Ready, Shared, faults::Fault};
+use crate::{
+    Ready, Shared,
+    aes::{self, Aes},
+    faults::Fault,
+};
 
 /// How much is remembered of each kind; the oldest go first.
 const MEMORY: usize = 1000;
@@ -94,7 +98,7 @@ fn all<T: Clone>(list: &Mutex<VecDeque<T>>) -> Vec<T> {
     list.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
-pub(crate) fn router(shared: Arc<Shared>, ready: Ready, port: u16) -> Router {
+pub(crate) fn router(shared: Arc<Shared>, realm: Arc<Aes>, ready: Ready, port: u16) -> Router {
     Router::new()
         .route("/ready", get(move || async move { Json(ready) }))
         .route(
@@ -111,8 +115,9 @@ pub(crate) fn router(shared: Arc<Shared>, ready: Ready, port: u16) -> Router {
         )
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/reset", post(reset))
-        .layer(middleware::from_fn_with_state(port, own_host_only))
         .with_state(shared)
+        .merge(aes::control(realm))
+        .layer(middleware::from_fn_with_state(port, own_host_only))
 }
 
 async fn list_faults(State(shared): State<Arc<Shared>>) -> Json<Vec<Fault>> {

@@ -13,6 +13,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use crate::serve::Cut;
 
@@ -166,8 +167,13 @@ impl Struck {
     }
 }
 
+/// Request extension: when the request came, before any delay.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrived(pub(crate) OffsetDateTime);
+
 /// Middleware: commits the faults every service has in common and passes the others on to the handler.
 pub(crate) async fn inject(State((service, faults)): State<(Service, Arc<Faults>)>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Arrived(crate::now()));
     let path = request.uri().path().to_owned();
     if let Some(delay) = faults.take(service, &path, true) {
         tokio::time::sleep(Duration::from_millis(delay.ms.unwrap_or_default())).await;

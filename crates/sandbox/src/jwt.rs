@@ -8,8 +8,12 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rsa::pkcs1::der::Decode;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use crate::SandboxError;
+
+/// Why a token is refused that was good until its time was over.
+pub(crate) const EXPIRED: &str = "token expired";
 
 /// The realm's signing key.
 pub(crate) struct TokenKey {
@@ -25,6 +29,13 @@ pub(crate) struct Access {
 impl Access {
     pub(crate) fn text(&self, claim: &str) -> Option<&str> {
         self.claims.get(claim).and_then(Value::as_str)
+    }
+
+    /// Whether the token is this physician's, or lists her among those its holder acts for.
+    pub(crate) fn acts_for(&self, ehealth_id: &str) -> bool {
+        let listed = self.claims.get("actsFor").and_then(Value::as_array);
+        let mut listed = listed.into_iter().flatten().filter_map(|physician| physician.get("eHealthId"));
+        self.text("eHealthId") == Some(ehealth_id) || listed.any(|id| id == ehealth_id)
     }
 }
 
@@ -68,10 +79,9 @@ impl TokenKey {
         serde_json::from_slice(&BASE64URL.decode(body).ok()?).ok()
     }
 
-    /// Checks an access token as a resource server does: signature, issuer, audience, type, time.
-    pub(crate) fn check(&self, compact: &str, issuer: &str) -> Result<Access, &'static str> {
+    /// Checks an access token as a resource server does at `now`: signature, issuer, audience, type, time.
+    pub(crate) fn check(&self, compact: &str, issuer: &str, now: OffsetDateTime) -> Result<Access, &'static str> {
         let claims = self.open(compact).ok_or("signature of the token not valid")?;
-        let now = crate::now().unix_timestamp();
         if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
             return Err("token of another issuer");
         }
@@ -86,8 +96,12 @@ impl TokenKey {
         if !for_us {
             return Err("token for another audience");
         }
-        if claims.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= now) {
-            return Err("token expired");
+        if claims
+            .get("exp")
+            .and_then(Value::as_i64)
+            .is_none_or(|exp| exp <= now.unix_timestamp())
+        {
+            return Err(EXPIRED);
         }
         Ok(Access { claims })
     }

@@ -19,15 +19,21 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use econnector_base::{Clock, Explain, Fault, SystemClock};
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use control::Records;
 use faults::Faults;
-use jwt::TokenKey;
+use jwt::{Access, TokenKey};
 use mysecu::{Register, Rules};
 use people::{DESKTOP_CLIENT, HOSPITAL_CLIENT, HOSPITAL_SECRET, Person};
 use pki::{Identity, Pki};
@@ -50,6 +56,9 @@ pub struct SandboxOptions {
     /// Serve the login page on plain HTTP at 127.0.0.1 as well and let discovery name that address: a newcomer's browser does not trust
     /// the sandbox's authority. Everything else stays on TLS.
     pub browser_login_over_http: bool,
+    /// The name by which AeS is called, beside those of loopback in its certificate. It listens on loopback alone: another name leads
+    /// there through a proxy that knows it.
+    pub aes_host: String,
 }
 
 impl Default for SandboxOptions {
@@ -60,6 +69,7 @@ impl Default for SandboxOptions {
             access_ttl: 300,
             refresh_ttl: 1800,
             browser_login_over_http: false,
+            aes_host: pki::LOCALHOST.to_owned(),
         }
     }
 }
@@ -122,7 +132,7 @@ impl Sandbox {
     /// # Errors
     /// No port, no room for the files, or a key or certificate that could not be made.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let pki = Pki::make().await?;
+        let pki = Pki::make(&options.aes_host).await?;
         let mut files = Files::open(&options.dir)?;
         let port = |source| SandboxError::Port { source };
         let (aes, kms, mysecu, control) = tokio::try_join!(Door::open(), Door::open(), Door::open(), Door::open()).map_err(port)?;
@@ -132,7 +142,7 @@ impl Sandbox {
             None
         };
 
-        let issuer = format!("https://localhost:{}{}", aes.port, aes::REALM);
+        let issuer = format!("https://{}:{}{}", options.aes_host, aes.port, aes::REALM);
         let login_base = match &login {
             Some(door) => format!("http://127.0.0.1:{}{}", door.port, aes::REALM),
             None => issuer.clone(),
@@ -187,7 +197,7 @@ impl Sandbox {
             aes.serve(Some(tls.clone()), aes::router(realm.clone())),
             kms.serve(Some(tls), kms::router(shared.clone())),
             mysecu.serve(Some(tls_with_client), mysecu::router(shared.clone(), rules)),
-            control.serve(None, control::router(shared.clone(), ready.clone(), control_port)),
+            control.serve(None, control::router(shared.clone(), realm.clone(), ready.clone(), control_port)),
         ];
         if let Some(door) = login {
             doors.push(door.serve(None, aes::login_router(realm)));
@@ -222,7 +232,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::start`].
     pub fn issue_server(&mut self, name: &str) -> Result<PathBuf, SandboxError> {
-        let identity = pki::server(&self.shared.pki.tls)?;
+        let identity = pki::server(&self.shared.pki.tls, pki::LOCALHOST)?;
         self.write_p12(name, &identity)
     }
 
@@ -330,6 +340,38 @@ struct Shared {
     records: Records,
     /// What mySecu was given to keep.
     register: Mutex<Register>,
+}
+
+impl Shared {
+    /// The claims of a token that a service takes now.
+    fn access(&self, token: &str) -> Result<Access, &'static str> {
+        self.tokens.check(token, &self.issuer, now())
+    }
+
+    /// Records something about AeS' tokens; details that are null are left out.
+    fn event(&self, kind: &str, details: Value) {
+        let mut event = json!({"at": timestamp(now()), "type": kind});
+        if let (Some(event), Value::Object(details)) = (event.as_object_mut(), details) {
+            event.extend(details.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        self.records.aes(event);
+    }
+
+    /// Records a token of ours that was over when it came: a careful client does not send such a one.
+    fn note_expired(&self, token: &str, service: &str, arrived: OffsetDateTime) {
+        if self.tokens.check(token, &self.issuer, arrived).err() == Some(jwt::EXPIRED) {
+            let username = self.tokens.open(token).and_then(|claims| claims.get("preferred_username").cloned());
+            self.event("EXPIRED_TOKEN_USED", json!({"service": service, "username": username}));
+        }
+    }
+}
+
+/// Middleware around the fault switch: an expired token in a header is noted, whatever becomes of the request.
+async fn watch_tokens(State((service, shared)): State<(&'static str, Arc<Shared>)>, request: Request, next: Next) -> Response {
+    if let Some(token) = aes::bearer(request.headers()) {
+        shared.note_expired(token, service, now());
+    }
+    next.run(request).await
 }
 
 /// Searching an RSA key takes a moment: have the one most likely needed before the first signature.

@@ -15,7 +15,7 @@ pub(crate) struct Person {
     /// Physicians have one, secretaries do not.
     pub(crate) ehealth_id: Option<&'static str>,
     pub(crate) provider_codes: &'static [&'static str],
-    /// eHealthIDs of the physicians a secretary works for.
+    /// eHealthIDs of the physicians, herself aside, for whom somebody may act.
     pub(crate) acts_for: &'static [&'static str],
     /// Whether the spaces of this physician have web services activated at mySecu.
     pub(crate) activated: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Person {
     pub(crate) rsa_signature: bool,
 }
 
-pub(crate) const PEOPLE: [Person; 4] = [
+pub(crate) const PEOPLE: [Person; 5] = [
     Person {
         subject: "6b1f7c52-3f3e-4a53-9a53-1d5c0b6f0001",
         username: "dr.weber",
@@ -74,6 +74,19 @@ pub(crate) const PEOPLE: [Person; 4] = [
         provider_codes: &[],
         acts_for: &["1900000001", "1900000002"],
         activated: false,
+        rsa_signature: false,
+    },
+    Person {
+        subject: "6b1f7c52-3f3e-4a53-9a53-1d5c0b6f0005",
+        username: "dr.schmit",
+        password: "schmit",
+        given_name: "Paul",
+        family_name: "Schmit",
+        name: "Dr Paul Schmit",
+        ehealth_id: Some("1900000004"),
+        provider_codes: &["90000104"],
+        acts_for: &["1900000001"],
+        activated: true,
         rsa_signature: false,
     },
 ];

@@ -12,10 +12,15 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::OnceCell;
 
-use crate::{SandboxError, people::Person};
+use crate::{
+    SandboxError,
+    people::{PEOPLE, Person},
+};
 
 /// RSA, the size the real services use at least.
 const RSA_BITS: usize = 2048;
+/// What every server of the sandbox may be called.
+pub(crate) const LOCALHOST: &str = "localhost";
 const ORGANIZATION: &str = "eConnector sandbox (fictitious)";
 
 pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -47,7 +52,7 @@ pub(crate) struct Pki {
     pub(crate) tsa: Identity,
     pub(crate) tsa_untrusted: Identity,
     pub(crate) tsa_expired: Identity,
-    signers: [OnceCell<Arc<KeyPair>>; 4],
+    signers: [OnceCell<Arc<KeyPair>>; PEOPLE.len()],
 }
 
 /// Which certificate the KMS shows for a physician's key.
@@ -59,8 +64,8 @@ pub(crate) enum SignerCertificate {
 }
 
 impl Pki {
-    /// Makes everything but the physicians' keys; RSA keys are searched for in parallel.
-    pub(crate) async fn make() -> Result<Self, SandboxError> {
+    /// Makes everything but the physicians' keys; RSA keys are searched for in parallel. `host` is a name the servers go by.
+    pub(crate) async fn make(host: &str) -> Result<Self, SandboxError> {
         let (token_key, practice_key, mysecu_key) = tokio::try_join!(rsa_key(), rsa_key(), rsa_key())?;
         let (token_key, mysecu_key) = (Arc::new(token_key), Arc::new(mysecu_key));
 
@@ -74,7 +79,7 @@ impl Pki {
         let rogue_timestamp = root("Sandbox KMS Timestamp CA")?;
         let rogue_mysecu = root("Sandbox mySecu Signature CA")?;
 
-        let server = server(&tls)?;
+        let server = server(&tls, host)?;
         let practice = issue(client_params("cabinet-90000101"), Arc::new(practice_key), &tls, Validity::OneYear)?;
         let mysecu = issue(mysecu_params(), mysecu_key.clone(), &mysecu_signature, Validity::OneYear)?;
         let mysecu_untrusted = issue(mysecu_params(), mysecu_key, &rogue_mysecu, Validity::OneYear)?;
@@ -105,7 +110,7 @@ impl Pki {
 
     /// The key the KMS keeps for a physician; made on first use.
     pub(crate) async fn signer_key(&self, physician: &'static Person) -> Result<Arc<KeyPair>, SandboxError> {
-        let position = crate::people::PEOPLE.iter().position(|person| person.subject == physician.subject);
+        let position = PEOPLE.iter().position(|person| person.subject == physician.subject);
         let cell = position
             .and_then(|i| self.signers.get(i))
             .ok_or_else(|| SandboxError::Key("nobody of this name".into()))?;
@@ -206,10 +211,14 @@ fn signing_authority(root: &Authority) -> Result<Authority, SandboxError> {
     Ok(CertifiedIssuer::signed_by(params, KeyPair::generate()?, root)?)
 }
 
-/// A certificate for the names of loopback.
-pub(crate) fn server(authority: &Authority) -> Result<Identity, SandboxError> {
-    let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])?;
-    params.distinguished_name = name(&[(DnType::CommonName, "localhost"), (DnType::OrganizationName, ORGANIZATION)]);
+/// A certificate for the names of loopback, and for `host`.
+pub(crate) fn server(authority: &Authority, host: &str) -> Result<Identity, SandboxError> {
+    let mut names = vec![LOCALHOST.to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !names.iter().any(|name| name == host) {
+        names.push(host.to_owned());
+    }
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = name(&[(DnType::CommonName, LOCALHOST), (DnType::OrganizationName, ORGANIZATION)]);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     issue(params, Arc::new(KeyPair::generate()?), authority, Validity::OneYear)

@@ -37,6 +37,7 @@ async fn a_physician_logs_in_by_code_and_pkce() {
         .await
         .unwrap();
     assert!(english.contains("<html lang=\"en\">"));
+    assert!(english.contains("secretary, for Dr Anne Weber, for Dr Luc Muller"));
 
     let wrong = client
         .post(form_action(&url, &page))
@@ -185,6 +186,156 @@ async fn a_refresh_token_used_twice_kills_its_family() {
             .iter()
             .any(|event| event["type"] == "REFRESH_TOKEN_REUSE" && event["username"] == "dr.muller")
     );
+}
+
+#[tokio::test]
+async fn two_redemptions_at_once_are_noted_even_when_the_first_is_slow() {
+    let sandbox = sandbox().await;
+    let (ready, client) = (sandbox.ready(), client(sandbox.ready()));
+    let tokens = async |username: &str, password: &str| {
+        let browser = support::client(ready);
+        let code = log_in(ready, &browser, username, password).await["code"].clone();
+        let tokens = by_code(ready, &client, &code, VERIFIER).await.1;
+        tokens["refresh_token"].as_str().unwrap().to_owned()
+    };
+    let (weber, muller) = (tokens("dr.weber", "weber").await, tokens("dr.muller", "muller").await);
+    let overlaps = async || {
+        let events = control(ready, "/aes/events").await;
+        let events = events.as_array().unwrap().iter();
+        events.filter(|event| event["type"] == "REFRESH_TOKEN_OVERLAP").count()
+    };
+
+    // Two people at once, and one person twice in a row.
+    fault(
+        ready,
+        json!({"service": "aes", "kind": "delay", "ms": 300, "count": 2, "path": "/token"}),
+    )
+    .await;
+    let (first, _) = tokio::join!(refresh(ready, &client, &weber), refresh(ready, &client, &muller));
+    let weber = first.1["refresh_token"].as_str().unwrap().to_owned();
+    let (status, answer) = refresh(ready, &client, &weber).await;
+    assert_eq!((status, overlaps().await), (StatusCode::OK, 0));
+
+    let weber = answer["refresh_token"].as_str().unwrap();
+    fault(
+        ready,
+        json!({"service": "aes", "kind": "delay", "ms": 300, "count": 1, "path": "/token"}),
+    )
+    .await;
+    tokio::join!(refresh(ready, &client, weber), refresh(ready, &client, weber));
+    assert_eq!(overlaps().await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_has_spent_the_refresh_token() {
+    let sandbox = sandbox().await;
+    let (ready, client) = (sandbox.ready(), client(sandbox.ready()));
+    let code = log_in(ready, &client, "dr.weber", "weber").await["code"].clone();
+    let tokens = by_code(ready, &client, &code, VERIFIER).await.1;
+    let token = tokens["refresh_token"].as_str().unwrap();
+    fault(
+        ready,
+        json!({"service": "aes", "kind": "drop", "after": true, "path": "/token", "count": 1}),
+    )
+    .await;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "econnector"),
+        ("refresh_token", token),
+    ];
+    assert!(client.post(&ready.token_endpoint).form(&form).send().await.is_err());
+    let (status, answer) = refresh(ready, &client, token).await;
+    assert_eq!((status, &answer["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
+    let kinds: Vec<_> = control(ready, "/aes/events")
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(
+        kinds[2..],
+        ["REFRESH_TOKEN", "REFRESH_TOKEN_LOST", "REFRESH_TOKEN_REUSE", "TOKEN_ERROR"].map(|kind| json!(kind))
+    );
+}
+
+#[tokio::test]
+async fn somebody_else_logs_in_where_one_is_logged_in_already() {
+    let sandbox = sandbox().await;
+    let (ready, client) = (sandbox.ready(), client(sandbox.ready()));
+    let code = log_in(ready, &client, "dr.weber", "weber").await["code"].clone();
+    let weber = by_code(ready, &client, &code, VERIFIER).await.1;
+    for asked in [
+        [("prompt", "login"), ("login_hint", "dr.schmit")],
+        [("max_age", "0"), ("login_hint", "dr.schmit")],
+        [("prompt", "login consent"), ("login_hint", "dr.schmit")],
+    ] {
+        let page = client.get(authorization_url(ready, &client, &asked).await).send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+        assert!(page.text().await.unwrap().contains("value=\"dr.schmit\""));
+    }
+    let silent = [("prompt", "none"), ("max_age", "0")];
+    let answer = client.get(authorization_url(ready, &client, &silent).await).send().await.unwrap();
+    assert_eq!(callback(&answer)["error"], "login_required");
+    let answer = client
+        .get(authorization_url(ready, &client, &[("max_age", "600")]).await)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND, "she has just logged in");
+
+    let url = authorization_url(ready, &client, &[("prompt", "login")]).await;
+    let page = client.get(url.clone()).send().await.unwrap().text().await.unwrap();
+    let answer = client
+        .post(form_action(&url, &page))
+        .form(&[("username", "dr.schmit"), ("password", "schmit")])
+        .send()
+        .await
+        .unwrap();
+    let tokens = by_code(ready, &client, &callback(&answer)["code"], VERIFIER).await.1;
+    let access = claims(tokens["access_token"].as_str().unwrap());
+    assert_eq!(access["eHealthId"], "1900000004");
+    assert_eq!(
+        access["actsFor"],
+        json!([{"eHealthId": "1900000001", "name": "Dr Anne Weber", "providerCodes": ["90000101"]}])
+    );
+    // The first one's session goes on in her own program, until everybody's ends.
+    let (status, weber) = refresh(ready, &client, weber["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    let ended = client.delete(format!("{}/aes/sessions", ready.control)).send().await.unwrap();
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    for tokens in [weber, tokens] {
+        let (status, answer) = refresh(ready, &client, tokens["refresh_token"].as_str().unwrap()).await;
+        assert_eq!((status, &answer["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
+    }
+    let page = client.get(authorization_url(ready, &client, &[]).await).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK, "nobody is logged in any more");
+}
+
+#[tokio::test]
+async fn aes_goes_by_another_name_when_told() {
+    let options = SandboxOptions {
+        aes_host: "aes.formation.test".to_owned(),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let ready = sandbox.ready();
+    let issuer = url::Url::parse(&ready.issuer).unwrap();
+    assert_eq!(issuer.host_str(), Some("aes.formation.test"));
+    assert!(ready.token_endpoint.starts_with(&ready.issuer));
+    let here = std::net::SocketAddr::from(([127, 0, 0, 1], issuer.port().unwrap()));
+    let client = support::client_that_finds(ready, "aes.formation.test", here);
+    let discovery = discovery(ready, &client).await;
+    assert_eq!(discovery["issuer"], ready.issuer.as_str());
+    assert!(discovery["authorization_endpoint"].as_str().unwrap().starts_with(&ready.issuer));
+    // The other services, and loopback's names, are as always.
+    assert!(ready.kms.starts_with("https://localhost:"));
+    let by_address = format!(
+        "https://127.0.0.1:{}{}/.well-known/openid-configuration",
+        here.port(),
+        issuer.path()
+    );
+    assert_eq!(client.get(by_address).send().await.unwrap().status(), StatusCode::OK);
 }
 
 async fn futures_of_four(ready: &econnector_sandbox::Ready, client: &reqwest::Client, token: &str) -> [(StatusCode, serde_json::Value); 4] {

@@ -14,7 +14,7 @@ use econnector_sandbox::Ready;
 use reqwest::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use support::{access_token, control, data, kms, once, run, sandbox};
+use support::{access_token, client, control, data, fault, issue, kms, once, run, sandbox, weber};
 use x509_cert::attr::Attribute;
 
 /// Signed attributes of a CMS signature over nothing in particular.
@@ -151,11 +151,112 @@ async fn an_expired_token_is_refused() {
     };
     let sandbox = econnector_sandbox::Sandbox::start(options).await.unwrap();
     let token = access_token(sandbox.ready(), "dr.weber", "weber").await;
+    // It ends with the second.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (status, answer) = kms(sandbox.ready(), "get-certificate", &token, json!({})).await;
     assert_eq!(
         (status, answer["message"].as_str()),
         (StatusCode::UNAUTHORIZED, Some("token expired"))
     );
+}
+
+#[tokio::test]
+async fn it_signs_for_whom_the_token_lists_and_for_nobody_else() {
+    let sandbox = sandbox().await;
+    let (ready, dir) = (sandbox.ready(), tempfile::tempdir().unwrap());
+    let (secretary, schmit) = (
+        access_token(ready, "sec.klein", "klein").await,
+        access_token(ready, "dr.schmit", "schmit").await,
+    );
+    for (token, subject, holder) in [
+        (&secretary, Some("1900000002"), "1900000002"),
+        (&schmit, Some("1900000001"), "1900000001"),
+        (&schmit, Some("1900000004"), "1900000004"),
+        (&schmit, None, "1900000004"),
+    ] {
+        let body = subject.map_or(json!({}), |id| json!({"subject": id}));
+        let (status, answer) = kms(ready, "get-certificate", token, body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let pem = certificate_pem(dir.path(), holder, &data(&answer));
+        let (_, named) = run("openssl", &["x509", "-in", &pem, "-noout", "-subject"]);
+        assert!(named.contains(&format!("serialNumber = {holder}")), "{named}");
+    }
+    // The signature is the physician's, not the secretary's: it fits the key in that certificate.
+    let body = json!({"data": BASE64.encode(attributes()), "algorithm": "SHA256withECDSA", "subject": "1900000002"});
+    let signature = written(dir.path(), "signature", &data(&kms(ready, "sign-data", &secretary, body).await.1));
+    let pem = dir.path().join("1900000002").to_str().unwrap().to_owned();
+    let key = written(
+        dir.path(),
+        "key",
+        run("openssl", &["x509", "-in", &pem, "-noout", "-pubkey"]).1.as_bytes(),
+    );
+    let content = written(dir.path(), "content", &attributes());
+    assert!(run("openssl", &["dgst", "-sha256", "-verify", &key, "-signature", &signature, &content]).0);
+
+    for (token, subject) in [
+        (&secretary, json!("1900000003")),
+        (&secretary, json!("1900000004")),
+        (&secretary, json!(null)),
+        (&schmit, json!("1900000002")),
+        (&schmit, json!(1_900_000_001)),
+        (&schmit, json!("")),
+    ] {
+        for path in ["get-certificate", "sign-data", "sign-timestamp"] {
+            let (status, answer) = kms(ready, path, token, json!({"subject": subject})).await;
+            assert_eq!(
+                (status, answer["code"].as_str()),
+                (StatusCode::FORBIDDEN, Some("KMS-403")),
+                "{subject} {path}"
+            );
+        }
+    }
+    let calls = control(ready, "/kms/calls").await;
+    assert_eq!(
+        (&calls[0]["username"], &calls[0]["ehealth_id"]),
+        (&json!("sec.klein"), &json!("1900000002"))
+    );
+}
+
+#[tokio::test]
+async fn an_expired_token_is_noted_wherever_it_is_shown() {
+    let options = econnector_sandbox::SandboxOptions {
+        access_ttl: 2,
+        ..Default::default()
+    };
+    let sandbox = econnector_sandbox::Sandbox::start(options).await.unwrap();
+    let ready = sandbox.ready();
+    let token = access_token(ready, "dr.weber", "weber").await;
+    // Late because of us, not of the caller.
+    fault(ready, json!({"service": "kms", "kind": "delay", "ms": 3100, "count": 1})).await;
+    assert_eq!(kms(ready, "get-certificate", &token, json!({})).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(noted(ready).await, json!([]));
+
+    kms(ready, "get-certificate", &token, json!({})).await;
+    fault(ready, json!({"service": "kms", "kind": "status", "status": 503, "count": 1})).await;
+    let struck = client(ready)
+        .post(format!("{}/api/v3/sign-data", ready.kms))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(struck.status(), StatusCode::SERVICE_UNAVAILABLE);
+    weber(ready).trust(ready, &issue(ready, &token, "90000101")).await;
+    let userinfo = format!("{}/protocol/openid-connect/userinfo", ready.issuer);
+    client(ready).get(userinfo).bearer_auth(&token).send().await.unwrap();
+    // Not ours, so not over either.
+    kms(ready, "get-certificate", "no.such.token", json!({})).await;
+    let of = |service: &str| json!({"service": service, "username": "dr.weber"});
+    assert_eq!(noted(ready).await, json!([of("kms"), of("kms"), of("sts"), of("userinfo")]));
+}
+
+/// Who showed an expired token, and where.
+async fn noted(ready: &Ready) -> serde_json::Value {
+    let events = control(ready, "/aes/events").await;
+    let events = events.as_array().unwrap().iter();
+    events
+        .filter(|event| event["type"] == "EXPIRED_TOKEN_USED")
+        .map(|event| json!({"service": event["service"], "username": event["username"]}))
+        .collect()
 }
 
 /// A query for `document`, and the answer's path.

@@ -42,6 +42,23 @@ async fn without_a_client_certificate_nobody_gets_in() {
 }
 
 #[tokio::test]
+async fn whoever_acts_for_a_physician_deposits_in_her_space() {
+    let sandbox = sandbox().await;
+    let ready = sandbox.ready();
+    let practice = weber(ready);
+    for (username, password) in [("sec.klein", "klein"), ("dr.schmit", "schmit")] {
+        let bst = practice.bst_of(ready, username, password, "90000101").await;
+        let (status, answer) = practice.exchange(ready, &bst, &deposit(MODEL, &fresh_ecit())).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert!(!answer.contains("cns:anomalies"), "{answer}");
+    }
+    // Who may act in several spaces has the one that was asked for.
+    let own = practice.bst_of(ready, "dr.schmit", "schmit", "90000104").await;
+    let (_, answer) = practice.exchange(ready, &own, &deposit(MODEL, &fresh_ecit())).await;
+    assert_eq!(between(&answer, "<cns:code>", "<"), "PRESTATAIRE");
+}
+
+#[tokio::test]
 async fn a_certificate_is_deposited_once() {
     let sandbox = sandbox().await;
     let ready = sandbox.ready();
@@ -99,10 +116,13 @@ async fn the_sts_gives_a_token_to_the_physician_of_an_activated_space() {
     let authentication = "wsse:FailedAuthentication";
     let da_costa = access_token(ready, "dr.dacosta", "dacosta").await;
     let secretary = access_token(ready, "sec.klein", "klein").await;
+    let schmit = access_token(ready, "dr.schmit", "schmit").await;
     for (body, expected) in [
         (issue(ready, &weber_token, "90000102"), (authentication, "ESPACE_REFUSE")),
         (issue(ready, &da_costa, "90000103"), (authentication, "ESPACE_NON_ACTIVE")),
-        (issue(ready, &secretary, "90000101"), (authentication, "MEDECIN_INCONNU")),
+        (issue(ready, &secretary, "90000103"), (authentication, "ESPACE_REFUSE")),
+        (issue(ready, &secretary, "90000199"), (authentication, "ESPACE_REFUSE")),
+        (issue(ready, &schmit, "90000102"), (authentication, "ESPACE_REFUSE")),
         (
             issue(ready, &format!("{weber_token}x"), "90000101"),
             (authentication, "JETON_OIDC_REFUSE"),

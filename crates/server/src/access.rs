@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use econnector_answers::repeated;
 use serde::Deserialize;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::health;
 use crate::limits::CallerName;
 use crate::metrics::Metrics;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A caller that went away before its answer; the number nginx made known.
 const GONE: u16 = 499;
 /// Our own answers are made in memory; the limit only keeps the type honest.
@@ -148,7 +149,8 @@ fn request_id(headers: &HeaderMap) -> String {
         let nobodys = longest_number.is_none_or(|length| length < 11) || (id.len() == 36 && Uuid::parse_str(id).is_ok());
         (8..=64).contains(&id.len()) && id.bytes().all(allowed) && nobodys
     };
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
+    let given = headers.get(REQUEST_ID).filter(|_| !repeated(headers, &REQUEST_ID));
+    let given = given.and_then(|value| value.to_str().ok()).filter(sane);
     given.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned)
 }
 
@@ -188,6 +190,11 @@ mod tests {
             assert!(Uuid::parse_str(&of(other)).is_ok());
         }
         assert!(Uuid::parse_str(&request_id(&HeaderMap::new())).is_ok());
+        let mut twice = HeaderMap::new();
+        for id in ["mirth-000123", "mirth-000124"] {
+            twice.append(REQUEST_ID, HeaderValue::from_static(id));
+        }
+        assert!(Uuid::parse_str(&request_id(&twice)).is_ok());
     }
 
     #[test]

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use econnector_api::TrustedClient;
 use econnector_base::{Explain, Fault};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::environment::{Wrong, unreadable};
+use crate::wrong::{Wrong, unreadable};
 
 const NAME: &str = "ECONNECTOR_CLIENTS_FILE";
-const KEY_HEADER: &str = "x-econnector-key";
+/// Where an API key stands.
+pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-econnector-key");
 
 /// The callers of the clients file; read anew when it changes.
 #[derive(Default)]
@@ -33,6 +34,9 @@ pub(crate) enum ClientError {
     Key,
     #[error("the client certificate is in no entry of the clients file")]
     Certificate,
+    /// Which of the two counts would depend on who reads them.
+    #[error("Authorization, X-EConnector-Key or X-Request-Id came twice")]
+    HeaderRepeated,
 }
 
 impl Explain for ClientError {
@@ -40,6 +44,7 @@ impl Explain for ClientError {
         match self {
             Self::Key => "client-key-wrong",
             Self::Certificate => "client-certificate-unknown",
+            Self::HeaderRepeated => "header-repeated",
         }
     }
 
@@ -69,6 +74,13 @@ impl Clients {
         let count = clients.len();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clients);
         Ok(count)
+    }
+
+    /// The callers that may act for every physician.
+    pub(crate) fn unbounded(&self) -> Vec<String> {
+        let clients = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let every = clients.iter().filter(|client| client.trusted.physicians.is_none());
+        every.map(|client| client.trusted.name.clone()).collect()
     }
 
     /// Who calls, if it says so by key or certificate.
@@ -238,12 +250,31 @@ mod tests {
         assert!(known.physicians.unwrap().contains("1900000001"));
         assert_eq!(clients.identify(&HeaderMap::new(), Some(certificate)).unwrap().unwrap().name, "lab");
         assert!(clients.identify(&HeaderMap::new(), None).unwrap().is_none());
+        assert_eq!(clients.unbounded(), ["lab"]);
         assert_eq!(clients.identify(&with("guess"), Some(certificate)).err(), Some(ClientError::Key));
         assert_eq!(clients.identify(&with(""), None).err(), Some(ClientError::Key));
         assert_eq!(
             clients.identify(&HeaderMap::new(), Some([0; 32])).err(),
             Some(ClientError::Certificate)
         );
+    }
+
+    #[test]
+    fn an_entry_with_key_and_certificate_is_opened_by_either() {
+        let clients = clients(&format!(
+            "[[client]]\nname = \"mirth\"\nkey_sha256 = \"{}\"\ncertificate_sha256 = \"{}\"\n",
+            of("mirth's key"),
+            of("a certificate"),
+        ));
+        let with_key = HeaderMap::from_iter([(KEY_HEADER, HeaderValue::from_static("mirth's key"))]);
+        let certificate: [u8; 32] = Sha256::digest(b"a certificate").into();
+        for (headers, certificate) in [
+            (&with_key, None),
+            (&HeaderMap::new(), Some(certificate)),
+            (&with_key, Some([0; 32])),
+        ] {
+            assert_eq!(clients.identify(headers, certificate).unwrap().unwrap().name, "mirth");
+        }
     }
 
     #[test]

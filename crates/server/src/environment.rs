@@ -1,75 +1,21 @@
 //! Settings from the environment: the names of the official server with their meaning, and those of this one. Everything wrong is
 //! collected, so that one start names it all.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use econnector_assembly::{AesPart, KmsPart, MySecuPart, Settings};
+use econnector_assembly::{AesPart, KmsPart, LockPart, MySecuPart, Settings};
 use econnector_base::Secret;
 use econnector_forms::Environment;
-use econnector_identity::ExchangeClient;
+use econnector_identity::{ExchangeClient, Logins};
 use econnector_net::ProxySettings;
 use url::Url;
 
 use crate::limits::Limits;
+use crate::reader::Reader;
 use crate::tls::TlsFiles;
-
-/// A setting that cannot be used: which, why, and the mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
-    pub(crate) name: String,
-    pub(crate) what: String,
-    pub(crate) mend: String,
-}
-
-impl Wrong {
-    pub(crate) fn new(name: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            what: what.into(),
-            mend: mend.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}. {}", self.name, self.what, self.mend)
-    }
-}
-
-/// A password or secret: given as such, or in a file that is read anew each time.
-#[derive(Clone)]
-pub(crate) enum SecretSource {
-    Value(Secret),
-    File { variable: String, path: PathBuf },
-}
-
-impl SecretSource {
-    pub(crate) fn read(&self) -> Result<Secret, Wrong> {
-        match self {
-            Self::Value(secret) => Ok(secret.clone()),
-            Self::File { variable, path } => match std::fs::read_to_string(path) {
-                // Editors and `echo` end a file with a line break that belongs to no password.
-                Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
-                Err(error) => Err(unreadable(variable, path, &error)),
-            },
-        }
-    }
-}
-
-/// A file that a setting names and that cannot be read.
-pub(crate) fn unreadable(variable: &str, path: &std::path::Path, error: &std::io::Error) -> Wrong {
-    let mend = match error.kind() {
-        std::io::ErrorKind::NotFound => "Mount the file there, or change the variable",
-        std::io::ErrorKind::PermissionDenied => "Let the user this program runs as (65532 in the image) read it",
-        _ => "Name a file that can be read",
-    };
-    Wrong::new(variable, format!("{} cannot be read ({})", path.display(), error.kind()), mend)
-}
+use crate::wrong::Wrong;
 
 pub(crate) struct ServerSettings {
     pub(crate) connector: Settings,
@@ -84,7 +30,7 @@ pub(crate) struct ServerSettings {
     pub(crate) reload_every: Duration,
     /// Between "not ready" and the end of listening: so long the load balancer may still send callers.
     pub(crate) drain_delay: Duration,
-    /// How long requests under way may take to finish after that.
+    /// How long what is under way may take to finish after that: answers, and work that nobody waits for any more.
     pub(crate) drain: Duration,
     /// Settings that were read and change nothing, and why; names that nobody knows.
     pub(crate) notes: Vec<String>,
@@ -111,13 +57,7 @@ impl ServerSettings {
     /// # Errors
     /// When there are none at all.
     pub(crate) fn read(variables: &Variables<'_>) -> Result<(Self, Vec<Wrong>), Vec<Wrong>> {
-        let unset = Url::parse("https://unset.invalid/").map_err(|error| vec![Wrong::new("", error.to_string(), "")])?;
-        let reader = Reader {
-            lookup: variables.lookup,
-            unset,
-            asked: RefCell::default(),
-            wrong: RefCell::default(),
-        };
+        let reader = Reader::new(variables.lookup).map_err(|wrong| vec![wrong])?;
         let profile = reader.profile();
         let environment = reader.environment(profile);
         let client_secret = reader.optional_secret("ECONNECTOR_CLIENT_SECRET");
@@ -163,7 +103,7 @@ impl ServerSettings {
             limits: reader.limits(),
             reload_every: Duration::from_secs(reader.number("ECONNECTOR_RELOAD_SECONDS", 30, 1, 3600)),
             drain_delay: Duration::from_secs(reader.number("ECONNECTOR_DRAIN_DELAY_SECONDS", 5, 0, 300)),
-            drain: Duration::from_secs(reader.number("ECONNECTOR_DRAIN_SECONDS", 30, 1, 600)),
+            drain: Duration::from_secs(reader.number("ECONNECTOR_DRAIN_SECONDS", 90, 1, 600)),
             connector: Settings {
                 environment,
                 anchors: reader.optional("ECONNECTOR_CA_FILE").map(PathBuf::from),
@@ -172,19 +112,21 @@ impl ServerSettings {
                 proxy: reader.proxy(),
                 journal: None,
                 forms_folder: reader.optional("ECONNECTOR_FORMS_FOLDER").map(PathBuf::from),
+                lock: LockPart::default(),
                 aes: AesPart {
                     issuer: reader.url("ECONNECTOR_ISSUER", profile.map(Profile::issuer)),
                     client_id,
                     audience: reader
                         .optional("ECONNECTOR_AUDIENCE")
                         .unwrap_or_else(|| "https://eadmin.lu/".to_owned()),
-                    own_login: false,
+                    logins: Logins::Delegated,
                     exchange,
+                    elsewhere: false,
                 },
                 kms: KmsPart {
-                    get_certificate_url: reader.url("KMS_GET_CERTIFICATE_URL", None),
-                    sign_url: reader.url("KMS_SIGN_URL", None),
-                    timestamp_url: reader.url("KMS_TIMESTAMP_URL", None),
+                    get_certificate_url: reader.service("KMS_GET_CERTIFICATE_URL", "/api/v3/get-certificate", None),
+                    sign_url: reader.service("KMS_SIGN_URL", "/api/v3/sign-data", None),
+                    timestamp_url: reader.service("KMS_TIMESTAMP_URL", "/api/v3/sign-timestamp", None),
                     trust_store: reader.file("TRUSTSTORE_KMS_FILENAME", "the trust store of the KMS (PKCS#12 or PEM)"),
                     trust_store_password: reader
                         .optional_secret("TRUSTSTORE_KMS_PASSWORD")
@@ -195,8 +137,8 @@ impl ServerSettings {
                         .collect(),
                 },
                 mysecu: MySecuPart {
-                    sts_url: reader.url("CCSS_URL", profile.map(Profile::sts)),
-                    exchange_url: reader.url("CCSS_SYNC_URL", profile.map(Profile::exchange)),
+                    sts_url: reader.service("CCSS_URL", "/ws/soap/trust", profile.map(Profile::sts)),
+                    exchange_url: reader.service("CCSS_SYNC_URL", "/ws/soap/espinst/syncexchange", profile.map(Profile::exchange)),
                     client_p12: reader.file("GENERIC_KEYSTORE_FILE", "the PKCS#12 file that mySecu knows your organisation by"),
                     client_p12_password: {
                         let source = reader.secret("GENERIC_KEYSTORE_PWD");
@@ -212,7 +154,7 @@ impl ServerSettings {
         };
         let unknown = reader.unknown(&variables.names);
         let notes = settings.notes.iter().cloned().chain(unknown).collect();
-        Ok((Self { notes, ..settings }, reader.wrong.into_inner()))
+        Ok((Self { notes, ..settings }, reader.into_wrong()))
     }
 }
 
@@ -253,127 +195,7 @@ impl Profile {
     }
 }
 
-struct Reader<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    /// Stands in for a wrong address until everything wrong has been named; never used.
-    unset: Url,
-    asked: RefCell<BTreeSet<String>>,
-    wrong: RefCell<Vec<Wrong>>,
-}
-
 impl Reader<'_> {
-    fn wrong(&self, name: &str, what: impl Into<String>, mend: impl Into<String>) {
-        self.wrong.borrow_mut().push(Wrong::new(name, what, mend));
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        self.asked.borrow_mut().insert(name.to_owned());
-        (self.lookup)(name)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn file(&self, name: &str, what: &str) -> PathBuf {
-        self.optional(name)
-            .unwrap_or_else(|| {
-                self.wrong(name, "is not set", format!("Give the path of {what}"));
-                String::new()
-            })
-            .into()
-    }
-
-    fn optional_secret(&self, name: &str) -> Option<SecretSource> {
-        let variable = format!("{name}_FILE");
-        let file = self.optional(&variable);
-        self.asked.borrow_mut().insert(name.to_owned());
-        // A password is taken as it is: a blank at its end belongs to it.
-        let value = (self.lookup)(name).filter(|value| !value.is_empty());
-        match (value, file) {
-            (Some(_), Some(_)) => {
-                self.wrong(name, format!("is set, and {variable} as well"), "Keep one of the two");
-                None
-            }
-            (Some(value), None) => Some(SecretSource::Value(Secret::new(value))),
-            (None, Some(path)) => Some(SecretSource::File {
-                variable,
-                path: path.into(),
-            }),
-            (None, None) => None,
-        }
-    }
-
-    fn secret(&self, name: &str) -> SecretSource {
-        let before = self.wrong.borrow().len();
-        self.optional_secret(name).unwrap_or_else(|| {
-            if self.wrong.borrow().len() == before {
-                self.wrong(name, "is not set", format!("Set it, or {name}_FILE to a file that holds it"));
-            }
-            SecretSource::Value(Secret::new(""))
-        })
-    }
-
-    fn now(&self, source: &SecretSource) -> Option<Secret> {
-        source.read().map_err(|wrong| self.wrong.borrow_mut().push(wrong)).ok()
-    }
-
-    fn url(&self, name: &str, default: Option<&str>) -> Url {
-        let Some(value) = self.optional(name).or_else(|| default.map(ToOwned::to_owned)) else {
-            let profiles = if matches!(name, "ECONNECTOR_ISSUER" | "CCSS_URL" | "CCSS_SYNC_URL") {
-                ", or SPRING_PROFILES_ACTIVE to docker-integration or docker-prod"
-            } else {
-                ""
-            };
-            self.wrong(name, "is not set", format!("Set it to the service's https address{profiles}"));
-            return self.unset.clone();
-        };
-        match Url::parse(&value) {
-            Ok(url) if url.scheme() == "https" && url.host().is_some() && url.username().is_empty() && url.password().is_none() => url,
-            _ => {
-                self.wrong(
-                    name,
-                    "is not an https URL",
-                    "Give the whole address, beginning with https://, without a login in it",
-                );
-                self.unset.clone()
-            }
-        }
-    }
-
-    fn parsed<T: std::str::FromStr>(&self, name: &str, default: T, what: &str) -> T {
-        match self.optional(name).map(|value| value.parse()) {
-            None => default,
-            Some(Ok(value)) => value,
-            Some(Err(_)) => {
-                self.wrong(name, format!("is not {what}"), "Correct it, or remove it to have the default");
-                default
-            }
-        }
-    }
-
-    fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(&self, name: &str, default: T, least: T, most: T) -> T {
-        let what = format!("a number from {least} to {most}");
-        let value = self.parsed(name, default, &what);
-        if value < least || value > most {
-            self.wrong(
-                name,
-                format!("is not {what}"),
-                format!("Correct it, or remove it to have {default}"),
-            );
-        }
-        value
-    }
-
-    fn flag(&self, name: &str, default: bool) -> bool {
-        match self.optional(name).map(|value| yes_or_no(&value)) {
-            None => default,
-            Some(Some(value)) => value,
-            Some(None) => {
-                self.wrong(name, "is neither true nor false", "Set it to true or false");
-                default
-            }
-        }
-    }
-
     fn profile(&self) -> Option<Profile> {
         let given = self.optional("SPRING_PROFILES_ACTIVE")?;
         let mut found = given.split(',').filter_map(|name| match name.trim() {
@@ -506,26 +328,6 @@ impl Reader<'_> {
         }
         notes
     }
-
-    /// Variables of ours that nobody reads: a slip of the pen would pass in silence.
-    fn unknown(&self, names: &[String]) -> Vec<String> {
-        let asked = self.asked.borrow();
-        let ours = |name: &&String| name.starts_with("ECONNECTOR_") && !asked.contains(*name);
-        names
-            .iter()
-            .filter(ours)
-            .map(|name| format!("{name} is not known: nothing reads it"))
-            .collect()
-    }
-}
-
-/// `true` and `yes`, `false` and `no`, in any case.
-pub(crate) fn yes_or_no(value: &str) -> Option<bool> {
-    match value.trim().to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" | "on" => Some(true),
-        "false" | "no" | "0" | "off" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -628,6 +430,28 @@ mod tests {
             assert_eq!(wrong(&[("SPRING_PROFILES_ACTIVE", profiles)])[0].name, "SPRING_PROFILES_ACTIVE");
         }
         assert_eq!(wrong(&[("ECONNECTOR_ENVIRONMENT", "production")])[0].name, "ECONNECTOR_ENVIRONMENT");
+    }
+
+    #[test]
+    fn a_bare_host_is_no_address_of_a_service() {
+        for name in [
+            "CCSS_URL",
+            "CCSS_SYNC_URL",
+            "KMS_GET_CERTIFICATE_URL",
+            "KMS_SIGN_URL",
+            "KMS_TIMESTAMP_URL",
+        ] {
+            for host in ["https://host.example", "https://host.example:7443/"] {
+                let wrong = wrong(&[(name, host)]);
+                assert_eq!((wrong.len(), wrong[0].name.as_str()), (1, name));
+                assert!(wrong[0].mend.contains("https://HOST/"), "{wrong:?}");
+            }
+            assert_eq!(wrong(&[(name, "http://host.example/")]).len(), 1, "said once");
+        }
+        assert!(
+            read(&[("ECONNECTOR_ISSUER", "https://issuer.example")]).is_ok(),
+            "an issuer may be a host"
+        );
     }
 
     #[test]

@@ -8,8 +8,9 @@ use econnector_net::{AnchorsError, read_anchors, validity};
 use time::OffsetDateTime;
 
 use crate::clients::Clients;
-use crate::environment::{ServerSettings, Wrong, unreadable};
+use crate::environment::ServerSettings;
 use crate::tls::{Opened, open_p12, valid_now};
+use crate::wrong::{Wrong, unreadable};
 
 /// What the files hold.
 pub(crate) struct Files {
@@ -17,6 +18,8 @@ pub(crate) struct Files {
     pub(crate) clients: Arc<Clients>,
     /// Which certificate ends when.
     pub(crate) expiries: Vec<(&'static str, OffsetDateTime)>,
+    /// What can be used and should be looked at.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Opens every file.
@@ -90,11 +93,16 @@ pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Fil
     match tls {
         Some(tls) if wrong.is_empty() => Ok(Files {
             tls,
+            notes: clients.unbounded().iter().map(|name| acts_for_all(name)).collect(),
             clients: Arc::new(clients),
             expiries,
         }),
         _ => Err(wrong),
     }
+}
+
+fn acts_for_all(client: &str) -> String {
+    format!("ECONNECTOR_CLIENTS_FILE: {client} has no line `physicians` and may act for every physician")
 }
 
 fn anchors(name: &str, path: &std::path::Path) -> Result<Vec<Vec<u8>>, Wrong> {

@@ -14,8 +14,8 @@ use econnector_connector::Connector;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::limits::Gate;
 use crate::metrics::Metrics;
+use crate::turns::Gate;
 
 pub(crate) const LIVE: &str = "/econnector/health/live";
 pub(crate) const READY: &str = "/econnector/health/ready";

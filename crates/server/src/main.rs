@@ -2,15 +2,19 @@
 
 mod access;
 mod clients;
+mod connections;
 mod environment;
 mod files;
 mod health;
 mod healthcheck;
 mod limits;
 mod metrics;
+mod reader;
 mod serve;
 mod terms;
 mod tls;
+mod turns;
+mod wrong;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -20,7 +24,9 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::environment::{ServerSettings, Variables, Wrong, yes_or_no};
+use crate::environment::{ServerSettings, Variables};
+use crate::reader::yes_or_no;
+use crate::wrong::Wrong;
 
 const USAGE: &str = "\
 econnector-server              serves; settings come from the environment: docs/hospital.md
@@ -31,6 +37,10 @@ econnector-server --version    prints the version
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = econnector_quarantine::enter() {
+        return code;
+    }
+    econnector_base::no_crash_dumps();
     econnector_base::quiet_panics();
     let words: Vec<String> = std::env::args_os()
         .skip(1)
@@ -66,7 +76,7 @@ fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for note in &settings.notes {
+    for note in settings.notes.iter().chain(&files.notes) {
         tracing::warn!("{note}");
     }
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -128,7 +138,7 @@ fn check() -> ExitCode {
     }
     match opened() {
         Ok((settings, files)) => {
-            said.extend(settings.notes.iter().map(|note| format!("note: {note}\n")));
+            said.extend(settings.notes.iter().chain(&files.notes).map(|note| format!("note: {note}\n")));
             said.extend(
                 files
                     .expiries

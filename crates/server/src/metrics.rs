@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use time::OffsetDateTime;
 
-use crate::limits::Gate;
+use crate::turns::Gate;
 
 /// Seconds: from a page set in no time to an authority that takes its whole time-out.
 const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
@@ -74,6 +74,7 @@ pub(crate) struct Metrics {
     rejected: Family<ReasonLabels, Counter>,
     handshake_failures: Counter,
     outcomes: Family<OutcomeLabels, Counter>,
+    outcomes_unknown: Counter,
     own_seconds: Family<ActionLabels, Histogram>,
     remote_seconds: Family<ActionLabels, Histogram>,
     exchanges: Family<ResultLabels, Counter>,
@@ -98,7 +99,6 @@ impl Metrics {
         fn timed<L: Clone + std::hash::Hash + Eq>() -> Family<L, Histogram> {
             Family::new_with_constructor(histogram)
         }
-        let mut registry = Registry::with_prefix("econnector");
         let metrics = Self {
             requests: Family::default(),
             request_seconds: timed(),
@@ -106,6 +106,7 @@ impl Metrics {
             rejected: Family::default(),
             handshake_failures: Counter::default(),
             outcomes: Family::default(),
+            outcomes_unknown: Counter::default(),
             own_seconds: timed(),
             remote_seconds: timed(),
             exchanges: Family::default(),
@@ -122,6 +123,17 @@ impl Metrics {
             known_expiries: Mutex::default(),
             registry: Registry::default(),
         };
+        let mut all = Registry::default();
+        // Under the names that every exporter has for these two.
+        all.register("process_resident_memory_bytes", "Memory of this process", metrics.memory.clone());
+        let start: Gauge = Gauge::default();
+        start.set(OffsetDateTime::now_utc().unix_timestamp());
+        all.register(
+            "process_start_time_seconds",
+            "When this process started, in seconds since 1970",
+            start,
+        );
+        let registry = all.sub_registry_with_prefix("econnector");
         registry.register(
             "requests",
             "Requests answered, by route template, method and status",
@@ -147,6 +159,11 @@ impl Metrics {
             "outcomes",
             "Use cases that came to an end, by action, form and code (ok, recorded, or a problem's)",
             metrics.outcomes.clone(),
+        );
+        registry.register(
+            "outcomes_unknown",
+            "Use cases that were sent and whose answer was lost: somebody must ask mySecu",
+            metrics.outcomes_unknown.clone(),
         );
         registry.register(
             "own_seconds",
@@ -184,10 +201,6 @@ impl Metrics {
         );
         registry.register("turns_taken", "Requests worked on", metrics.turns_taken.clone());
         registry.register("turns_waiting", "Requests waiting for their turn", metrics.turns_waiting.clone());
-        registry.register("resident_memory_bytes", "Memory of this process", metrics.memory.clone());
-        let start: Gauge = Gauge::default();
-        start.set(OffsetDateTime::now_utc().unix_timestamp());
-        registry.register("start_timestamp_seconds", "When this process started, in seconds since 1970", start);
         metrics
             .build
             .get_or_create(&BuildLabels {
@@ -202,10 +215,10 @@ impl Metrics {
         for result in ["ok", "failed"] {
             drop(metrics.reloads.get_or_create(&ResultLabels { result }));
         }
-        for reason in ["busy", "caller", "client", "size", "body", "cut", "answer", "connections"] {
+        for reason in ["busy", "caller", "client", "size", "body", "cut", "answer", "connections", "silent"] {
             drop(metrics.rejected.get_or_create(&ReasonLabels { reason }));
         }
-        Self { registry, ..metrics }
+        Self { registry: all, ..metrics }
     }
 
     pub(crate) fn started(&self) {
@@ -329,6 +342,9 @@ impl Observer for Watch {
                 code: what.outcome,
             })
             .inc();
+        if what.outcome.ends_with("-outcome-unknown") {
+            self.metrics.outcomes_unknown.inc();
+        }
         if what.outcome == "ok" {
             self.metrics.own_seconds.get_or_create(&labels).observe(what.own.as_secs_f64());
             self.metrics
@@ -362,6 +378,39 @@ mod tests {
         let expected =
             "# HELP a_b_total What.\n# TYPE a_b_total counter\na_b_total{x=\"y\"} 1\n# HELP a_b_c Other.\n# TYPE a_b_c gauge\na_b_c 2\n";
         assert_eq!(classic(open), expected);
+    }
+
+    #[test]
+    fn a_lost_outcome_is_counted_from_a_beginning_that_is_told() {
+        let metrics = Arc::new(Metrics::new("training"));
+        let watch = Watch {
+            metrics: Arc::clone(&metrics),
+            gate: Gate::new(&crate::limits::Limits::default(), 1),
+        };
+        let told = || {
+            let mut written = String::new();
+            text::encode_registry(&mut written, &metrics.registry).unwrap();
+            classic(&written)
+        };
+        let has = |line: &str| told().lines().any(|told| told == line);
+        assert!(has("econnector_outcomes_unknown_total 0"), "{}", told());
+        for outcome in [
+            "ok",
+            "mysecu-refused",
+            "simulation-answer-lost",
+            "mysecu-outcome-unknown",
+            "payment-outcome-unknown",
+        ] {
+            watch.observed(&Observation {
+                action: Action::Deposit,
+                kind: "ecit".to_owned(),
+                outcome,
+                own: Duration::from_millis(40),
+                remote: Duration::from_millis(400),
+            });
+        }
+        assert!(has("econnector_outcomes_unknown_total 2"), "{}", told());
+        assert!(told().lines().any(|line| line.starts_with("process_start_time_seconds 1")));
     }
 
     #[test]

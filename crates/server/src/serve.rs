@@ -6,28 +6,37 @@ use std::time::Duration;
 
 use axum::middleware;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use econnector_api::Door;
-use econnector_assembly::{AssemblyError, Host, assemble_observed};
-use econnector_forms::Environment;
+use econnector_assembly::{AssemblyError, Host, assemble_with};
+use econnector_base::SystemClock;
+use econnector_connector::Connector;
 use econnector_identity::{Browser, NoKeyring};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::access;
 use crate::clients::Clients;
-use crate::environment::{ServerSettings, Wrong};
+use crate::connections::{Acceptor, Patience};
+use crate::environment::ServerSettings;
 use crate::files::Files;
 use crate::health::{self, Health};
-use crate::limits::{Gate, Guards, guard};
+use crate::limits::{Guards, guard};
 use crate::metrics::{Metrics, Watch};
-use crate::tls::{Acceptor, TlsFiles, fingerprint};
+use crate::tls::{TlsFiles, fingerprint};
+use crate::turns::Gate;
+use crate::wrong::Wrong;
 
 /// The head of a request arrives within this time; a connection without a request is kept as long.
 const HEAD: Duration = Duration::from_secs(60);
 /// A token has some kilobytes; the largest heads have two.
 const HEADERS: usize = 32 * 1024;
+/// Of probes and scrapes: some from each side.
+const MANAGEMENT_CONNECTIONS: usize = 128;
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +51,7 @@ pub(crate) enum ServeError {
 
 /// Serves until told to stop.
 pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: usize) -> Result<(), ServeError> {
-    let metrics = Arc::new(Metrics::new(word(settings.connector.environment)));
+    let metrics = Arc::new(Metrics::new(settings.connector.environment.as_str()));
     for (certificate, at) in files.expiries {
         metrics.expires(certificate, at);
     }
@@ -55,10 +64,16 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
         metrics: Arc::clone(&metrics),
         gate: Arc::clone(&gate),
     };
-    let connector = assemble_observed(&settings.connector, host, Arc::new(watch)).await?;
+    let connector = assemble_with(&settings.connector, host, Arc::new(watch), Arc::new(SystemClock)).await?;
     let health = Health::new(Arc::clone(&connector), Arc::clone(&metrics), Arc::clone(&gate));
-    let guards = Arc::new(Guards::new(settings.limits, Arc::clone(&files.clients), gate, Arc::clone(&metrics)));
-    let router = econnector_api::router(connector, Door::Hospital)
+    let guards = Arc::new(Guards::new(
+        settings.limits,
+        Arc::clone(&files.clients),
+        gate,
+        Arc::clone(&metrics),
+        Arc::clone(&connector),
+    ));
+    let router = econnector_api::router(Arc::clone(&connector), Door::Hospital)
         .layer(middleware::from_fn_with_state(guards, guard))
         .merge(health::router(Arc::clone(&health)))
         .layer(middleware::from_fn_with_state(Arc::clone(&metrics), access::line));
@@ -73,6 +88,10 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
         every: settings.reload_every,
     }));
 
+    let patience = Patience {
+        idle: HEAD,
+        answer: settings.limits.answer,
+    };
     let handle = Handle::new();
     let management_handle = Handle::new();
     let management = match settings.management_port {
@@ -80,7 +99,12 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
             let address = SocketAddr::new(settings.management_address, port);
             let mut server = axum_server::from_tcp(listen(address)?)?.handle(management_handle.clone());
             bounded(server.http_builder());
-            tokio::spawn(server.serve(health::router(Arc::clone(&health)).into_make_service()));
+            let acceptor = Acceptor::new(NoDelayAcceptor::new(), MANAGEMENT_CONNECTIONS, patience, Arc::clone(&metrics));
+            tokio::spawn(
+                server
+                    .acceptor(acceptor)
+                    .serve(health::router(Arc::clone(&health)).into_make_service()),
+            );
             Some(address)
         }
         None => None,
@@ -88,12 +112,14 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
     let address = SocketAddr::new(settings.bind, settings.port);
     let mut server = axum_server::from_tcp(listen(address)?)?.handle(handle.clone());
     bounded(server.http_builder());
-    let acceptor = Acceptor::new(tls, settings.limits.connections, metrics);
-    tokio::spawn(drain_at_the_end(health, handle, settings.drain_delay, settings.drain));
+    let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+    let acceptor = Acceptor::new(acceptor, settings.limits.connections, patience, metrics);
+    let (deadline, until) = watch::channel(None);
+    tokio::spawn(drain_at_the_end(health, handle, settings.drain_delay, settings.drain, deadline));
     tracing::info!(%address, management = management.map(|address| address.to_string()), "listening");
     server.acceptor(acceptor).serve(router.into_make_service()).await?;
+    finished(&connector, until).await;
     management_handle.shutdown();
-    tracing::info!("ended");
     Ok(())
 }
 
@@ -214,21 +240,53 @@ impl Hangup {
     }
 }
 
-/// First the load balancer hears that this instance wants no more; then it stops listening and lets what is under way finish. A second
-/// signal ends at once.
-async fn drain_at_the_end(health: Arc<Health>, handle: Handle<SocketAddr>, delay: Duration, drain: Duration) {
+/// First the load balancer hears that this instance wants no more; then it stops listening and lets what is under way finish, until the
+/// moment it tells to `deadline`. A second signal ends at once.
+async fn drain_at_the_end(
+    health: Arc<Health>,
+    handle: Handle<SocketAddr>,
+    delay: Duration,
+    drain: Duration,
+    deadline: watch::Sender<Option<Instant>>,
+) {
     let mut stop = Stop::new();
     stop.next().await;
     health.drain();
     tracing::info!("draining: not ready");
-    tokio::select! {
-        () = tokio::time::sleep(delay) => {}
-        () = stop.next() => return handle.shutdown(),
+    let at_once = tokio::select! {
+        () = tokio::time::sleep(delay) => false,
+        () = stop.next() => true,
+    };
+    if !at_once {
+        tracing::info!("draining: no new connections");
+        deadline.send_replace(Some(Instant::now() + drain));
+        handle.graceful_shutdown(Some(drain));
+        stop.next().await;
     }
-    tracing::info!("draining: no new connections");
-    handle.graceful_shutdown(Some(drain));
-    stop.next().await;
+    deadline.send_replace(Some(Instant::now()));
     handle.shutdown();
+}
+
+/// Waits for work that nobody waits for any more: its caller hung up, or was told "too slow". What was sent to mySecu and is cut off here
+/// would have an outcome that nobody knows.
+async fn finished(connector: &Connector, mut until: watch::Receiver<Option<Instant>>) {
+    let passed = async {
+        loop {
+            let deadline = *until.borrow_and_update();
+            let changed = match deadline {
+                Some(deadline) => tokio::time::timeout_at(deadline, until.changed()).await,
+                None => Ok(until.changed().await),
+            };
+            // The end of the time, or of whoever tells it.
+            if !matches!(changed, Ok(Ok(()))) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = connector.idle() => tracing::info!("ended: nothing is under way"),
+        () = passed => tracing::warn!("ended with work under way: ask mySecu for documents whose outcome the callers do not know"),
+    }
 }
 
 /// SIGTERM or Ctrl-C.
@@ -252,14 +310,6 @@ impl Stop {
             return;
         }
         let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-const fn word(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Training => "training",
-        Environment::Integration => "integration",
-        Environment::Production => "production",
     }
 }
 

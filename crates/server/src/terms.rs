@@ -1,6 +1,6 @@
 //! The licence, and the word that accepts it.
 
-use crate::environment::yes_or_no;
+use crate::reader::yes_or_no;
 
 /// The whole text.
 pub(crate) const LICENSE: &str = include_str!("../../../LICENSE");

@@ -1,15 +1,8 @@
-//! The server's certificate, and who is at the other end of a connection.
+//! The server's certificate, and whose certificates callers may show.
 
-use std::future::Future;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::middleware::AddExtension;
-use axum_server::accept::{Accept, NoDelayAcceptor};
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use econnector_base::Secret;
 use econnector_net::{ClientIdentity, P12Error, read_anchors};
 use rustls::RootCertStore;
@@ -18,13 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::server::TlsStream;
-use tower::Layer as _;
 
-use crate::environment::{SecretSource, Wrong, unreadable};
-use crate::metrics::Metrics;
+use crate::wrong::{SecretSource, Wrong, unreadable};
 
 /// Where the certificate and what belongs to it come from.
 #[derive(Clone)]
@@ -207,57 +195,4 @@ fn server_config(identity: &ClientIdentity, client_roots: Option<RootCertStore>)
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// One connection: as long as one of its requests knows it, it counts.
-#[derive(Clone)]
-pub(crate) struct Connection {
-    /// SHA-256 of the certificate that the caller showed and the handshake believed.
-    pub(crate) certificate: Option<[u8; 32]>,
-    _place: Arc<OwnedSemaphorePermit>,
-}
-
-/// Takes connections: so many at a time, with TLS, and notes who showed which certificate.
-#[derive(Clone)]
-pub(crate) struct Acceptor {
-    tls: RustlsAcceptor<NoDelayAcceptor>,
-    places: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
-}
-
-impl Acceptor {
-    pub(crate) fn new(config: RustlsConfig, connections: usize, metrics: Arc<Metrics>) -> Self {
-        Self {
-            tls: RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new()),
-            places: Arc::new(Semaphore::new(connections)),
-            metrics,
-        }
-    }
-}
-
-impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
-    type Stream = TlsStream<TcpStream>;
-    type Service = AddExtension<S, Connection>;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let metrics = Arc::clone(&self.metrics);
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            metrics.rejected("connections");
-            return Box::pin(std::future::ready(Err(io::Error::other("too many connections"))));
-        };
-        let handshake = self.tls.accept(stream, service);
-        Box::pin(async move {
-            let (stream, service) = handshake.await.inspect_err(|error| {
-                metrics.handshake_failed();
-                tracing::debug!(%error, "no TLS connection");
-            })?;
-            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let connection = Connection {
-                certificate: shown.map(|certificate| Sha256::digest(certificate).into()),
-                _place: Arc::new(place),
-            };
-            Ok((stream, Extension(connection).layer(service)))
-        })
-    }
 }

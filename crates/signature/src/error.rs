@@ -1,3 +1,5 @@
+use std::{error::Error, fmt, sync::Arc};
+
 use econnector_base::{AuthorityWords, Explain, Fault};
 use econnector_net::NetError;
 
@@ -15,7 +17,10 @@ pub enum SignatureError {
         /// Under which the service can find the call.
         correlation_id: Option<String>,
     },
-    /// 401: the access token is missing, expired or meant for somebody else. Log in again.
+    /// There is no living token to ask with; the service was not asked.
+    #[error("{0}")]
+    NoToken(NoToken),
+    /// 401: the access token is missing, expired or meant for somebody else. That call has done nothing.
     #[error("the signature service refuses the login")]
     TokenRefused(Refusal),
     /// 403: this physician has no signature at the service.
@@ -93,6 +98,46 @@ pub struct Refusal {
     pub correlation_id: Option<String>,
 }
 
+/// Why there is no token, in the words of whoever should have had one.
+#[derive(Clone)]
+pub struct NoToken(Arc<dyn Explain + Send + Sync>);
+
+impl NoToken {
+    /// Takes over what the session, or the caller, says.
+    #[must_use]
+    pub fn new(error: impl Explain + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// What was said, when it is an `E`.
+    #[must_use]
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        let error: &(dyn Error + 'static) = &*self.0;
+        error.downcast_ref()
+    }
+}
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NoToken").field(&self.0.code()).finish()
+    }
+}
+
+/// Alike when they have the same code: by that callers tell failures apart.
+impl PartialEq for NoToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.code() == other.0.code()
+    }
+}
+
+impl Eq for NoToken {}
+
 /// What is wrong with a PDF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -143,6 +188,7 @@ impl Explain for SignatureError {
     fn code(&self) -> &'static str {
         match self {
             Self::Net { error, .. } => error.code(),
+            Self::NoToken(why) => why.0.code(),
             Self::TokenRefused(_) => "kms-refused-token",
             Self::NoSignatureRight(_) => "kms-no-signature-right",
             Self::Failed { .. } => "kms-failed",
@@ -168,6 +214,7 @@ impl Explain for SignatureError {
     fn fault(&self) -> Fault {
         match self {
             Self::Net { error, .. } => error.fault(),
+            Self::NoToken(why) => why.0.fault(),
             Self::TokenRefused(_) | Self::Pdf(_) | Self::NotSigned => Fault::You,
             Self::TooLarge | Self::Encoding => Fault::Us,
             _ => Fault::Authority,
@@ -176,6 +223,7 @@ impl Explain for SignatureError {
 
     fn authority(&self) -> Option<AuthorityWords> {
         match self {
+            Self::NoToken(why) => why.0.authority(),
             Self::TimestampRefused(words) => words.clone(),
             other => other.refusal().and_then(|refusal| refusal.words.clone()),
         }
@@ -183,6 +231,7 @@ impl Explain for SignatureError {
 
     fn correlation_id(&self) -> Option<String> {
         match self {
+            Self::NoToken(why) => why.0.correlation_id(),
             Self::Net { correlation_id, .. } | Self::Garbage { correlation_id, .. } => correlation_id.clone(),
             other => other.refusal().and_then(|refusal| refusal.correlation_id.clone()),
         }

@@ -5,14 +5,14 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use econnector_base::{AuthorityWords, Ids, Secret};
+use econnector_base::{AuthorityWords, Ids};
 use econnector_net::{
     Answer, Transport,
     reqwest::header::{CONTENT_TYPE, HeaderMap},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Algorithm, Probe, Refusal, SignatureError, Signer, SignerCertificate};
+use crate::{Algorithm, Bearer, Probe, Refusal, SignatureError, Signer, SignerCertificate};
 
 /// Where the three calls go.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -43,10 +43,12 @@ impl Kms {
     async fn ask<Q: Serialize + Sync>(
         &self,
         url: &str,
-        token: &Secret,
-        question: &Q,
+        bearer: &Bearer,
+        question: Q,
     ) -> Result<(Accepted, Option<String>), SignatureError> {
-        let (answer, correlation_id) = self.post(url, Some(token), question).await?;
+        let subject = bearer.subject.as_deref();
+        let question = For { subject, question };
+        let (answer, correlation_id) = self.post(url, Some(bearer), &question).await?;
         if answer.status != 200 {
             return Err(refused(&answer, correlation_id));
         }
@@ -62,15 +64,15 @@ impl Kms {
     async fn post<Q: Serialize + Sync>(
         &self,
         url: &str,
-        token: Option<&Secret>,
+        bearer: Option<&Bearer>,
         question: &Q,
     ) -> Result<(Answer, Option<String>), SignatureError> {
         let ours = self.ids.next().to_string();
         let body = serde_json::to_vec(question).map_err(|_| SignatureError::Encoding)?;
         let mut request = self.transport.client().post(url).header(CONTENT_TYPE, "application/json");
         request = request.header(CORRELATION_ID, &ours).body(body);
-        if let Some(token) = token {
-            request = request.bearer_auth(token.reveal());
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer.token.reveal());
         }
         match self.transport.send(request).await {
             Ok(answer) => {
@@ -87,8 +89,8 @@ impl Kms {
 
 #[async_trait]
 impl Signer for Kms {
-    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
-        let (accepted, id) = self.ask(&self.settings.get_certificate_url, token, &Nothing {}).await?;
+    async fn certificate(&self, bearer: &Bearer) -> Result<SignerCertificate, SignatureError> {
+        let (accepted, id) = self.ask(&self.settings.get_certificate_url, bearer, Nothing {}).await?;
         let chain = accepted
             .chain
             .iter()
@@ -100,20 +102,20 @@ impl Signer for Kms {
         })
     }
 
-    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+    async fn sign(&self, bearer: &Bearer, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
         let question = ToSign {
             data: STANDARD.encode(data),
             algorithm: algorithm.name(),
         };
-        let (accepted, id) = self.ask(&self.settings.sign_url, token, &question).await?;
+        let (accepted, id) = self.ask(&self.settings.sign_url, bearer, question).await?;
         decoded(&accepted.data, id.as_ref())
     }
 
-    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
         let question = ToStamp {
             data: STANDARD.encode(query),
         };
-        let (accepted, id) = self.ask(&self.settings.timestamp_url, token, &question).await?;
+        let (accepted, id) = self.ask(&self.settings.timestamp_url, bearer, question).await?;
         decoded(&accepted.data, id.as_ref())
     }
 
@@ -137,6 +139,15 @@ impl fmt::Debug for Kms {
 }
 
 const CORRELATION_ID: &str = "X-Correlation-Id";
+
+/// Any question, and for whom it is asked when that is not whoever the token names.
+#[derive(Serialize)]
+struct For<'a, Q> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(flatten)]
+    question: Q,
+}
 
 #[derive(Serialize)]
 struct Nothing {}

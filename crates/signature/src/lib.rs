@@ -17,10 +17,10 @@ mod trust;
 mod verify;
 
 pub use econnector_net::AnchorsError;
-pub use error::{PdfProblem, Refusal, SignatureError};
+pub use error::{NoToken, PdfProblem, Refusal, SignatureError};
 pub use kms::{Kms, KmsSettings};
 pub use pdf::{FieldOptions, check_pdf};
 pub use sign::{Expected, SignedPdf, sign_pdf};
-pub use signer::{Algorithm, Probe, Signer, SignerCertificate};
+pub use signer::{Algorithm, Bearer, Probe, Signer, SignerCertificate};
 pub use trust::TrustStore;
 pub use verify::{Doubt, Verification, verify};

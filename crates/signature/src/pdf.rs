@@ -1,6 +1,8 @@
 //! The PDF side of a signature (ISO 32000-1, 12.8; EN 319 142-1): an incremental update that leaves every byte of the document
 //! as it was, and the way back from a file to what its signature covers.
 
+mod unfolded;
+
 use std::{
     collections::{BTreeMap, HashSet},
     ops::Range,
@@ -43,7 +45,10 @@ impl Default for FieldOptions {
 /// The largest PDF that is signed or verified: a certificate has 50 KB, a long fee note with scans a few MB.
 pub(crate) const MAX_PDF: usize = 64 * 1024 * 1024;
 
-/// Whether a PDF made elsewhere can be signed as it is; returns its number of pages. `largest` is in bytes.
+/// What one stream of objects may hold once decompressed, in bytes: an object takes more than a hundred bytes of memory for one of its text.
+const MAX_STREAM_OF_OBJECTS: usize = 1024 * 1024;
+
+/// Whether a PDF made elsewhere can be signed as it is, and shown before it is; returns its number of pages. `largest` is in bytes.
 ///
 /// # Errors
 /// [`SignatureError::Pdf`], saying why not.
@@ -53,6 +58,7 @@ pub fn check_pdf(pdf: &[u8], largest: usize) -> Result<usize, SignatureError> {
     }
     let document = load(pdf)?;
     signable(&document)?;
+    unfolded::check(&document)?;
     Ok(document.page_iter().count())
 }
 
@@ -263,7 +269,7 @@ fn load(pdf: &[u8]) -> Result<Document, PdfProblem> {
         return Err(PdfProblem::Damaged);
     }
     let options = LoadOptions {
-        max_decompressed_size: Some(MAX_PDF),
+        max_decompressed_size: Some(MAX_STREAM_OF_OBJECTS),
         ..LoadOptions::default()
     };
     let document = Document::load_mem_with_options(pdf, options).map_err(|_| PdfProblem::Damaged)?;

@@ -1,17 +1,16 @@
 use der::{Encode as _, asn1::UintRef};
-use econnector_base::Secret;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::{
-    Algorithm, FieldOptions, SignatureError, Signer, TrustStore,
+    Algorithm, Bearer, FieldOptions, SignatureError, Signer, TrustStore,
     certificate::Certificate,
     envelope, oid,
     pdf::Prepared,
     timestamp::{self, Query},
 };
 
-/// Who must be named by the certificate: the physician in whose name is signed, as the login names him.
+/// Who must be named by the certificate: the physician in whose name is signed, as the login names her.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// 10 digits.
@@ -39,14 +38,14 @@ pub struct SignedPdf {
 pub async fn sign_pdf(
     pdf: &[u8],
     signer: &dyn Signer,
-    token: &Secret,
+    bearer: &Bearer,
     expected: &Expected<'_>,
     trust: &TrustStore,
     at: OffsetDateTime,
     field: &FieldOptions,
 ) -> Result<SignedPdf, SignatureError> {
     // Who would sign comes first: the certificate is part of what is signed, and of the room that is kept.
-    let offered = signer.certificate(token).await?;
+    let offered = signer.certificate(bearer).await?;
     let certificate = Certificate::from_der(offered.der).ok_or(SignatureError::garbage("the certificate is not X.509 in DER"))?;
     let chain = believed(&certificate, &offered.chain, trust, at)?;
     check_holder(&certificate, expected)?;
@@ -59,11 +58,11 @@ pub async fn sign_pdf(
     let attributes = envelope::signed_attributes(prepared.digest().as_ref(), &certificate)?;
     let to_sign = attributes.to_der()?;
 
-    let signature = signer.sign(token, &to_sign, algorithm).await?;
+    let signature = signer.sign(bearer, &to_sign, algorithm).await?;
     let signature = fitting(&certificate, algorithm, &to_sign, signature).ok_or(SignatureError::SignatureWrong)?;
 
     let query = Query::new(&signature)?;
-    let answer = signer.timestamp(token, &query.der).await?;
+    let answer = signer.timestamp(bearer, &query.der).await?;
     let stamp = timestamp::accept(&answer, &query, &signature, trust, at)?;
     // Whoever verifies the document asks who the signer was at the time it bears, not at ours.
     believed(&certificate, &offered.chain, trust, stamp.time)?;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use econnector_base::Secret;
@@ -6,28 +6,45 @@ use time::OffsetDateTime;
 
 use crate::SignatureError;
 
-/// A signature service that holds the physician's key. `token` is the OIDC access token in whose name is signed.
+/// In whose name the service is asked.
+#[derive(Clone)]
+pub struct Bearer {
+    /// The OIDC access token.
+    pub token: Arc<Secret>,
+    /// The eHealthID (10 digits) of the physician for whom, when the token is somebody's who acts for her; without it, for whoever the
+    /// token names.
+    pub subject: Option<String>,
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bearer").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// A signature service that holds the physician's key.
 ///
-/// No implementation repeats [`Signer::sign`] by itself: signing is not idempotent.
+/// An implementation that talks to the service repeats nothing by itself: signing is not idempotent. One that stands before it may
+/// ask with another token than it was given, or refuse with [`SignatureError::NoToken`].
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// The certificate of the physician whom the token names. Not checked yet.
+    /// The certificate of the physician in whose name is asked. Not checked yet.
     ///
     /// # Errors
     /// The line, the service's refusals, answers that cannot be decoded.
-    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError>;
+    async fn certificate(&self, bearer: &Bearer) -> Result<SignerCertificate, SignatureError>;
 
     /// The signature of `data` (which the service hashes). Not checked yet.
     ///
     /// # Errors
     /// As [`Signer::certificate`].
-    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError>;
+    async fn sign(&self, bearer: &Bearer, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError>;
 
     /// The answer (RFC 3161 `TimeStampResp`, DER) to `query` (`TimeStampReq`, DER). Not checked yet.
     ///
     /// # Errors
     /// As [`Signer::certificate`].
-    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError>;
+    async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError>;
 
     /// Whether the service answers, without a login.
     ///

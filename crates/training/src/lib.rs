@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use econnector_assembly::{AesPart, KmsPart, MySecuPart, Settings};
+use econnector_assembly::{AesPart, KmsPart, LockPart, MySecuPart, Settings};
 use econnector_base::{Explain, Fault, Secret};
 use econnector_forms::Environment;
+use econnector_identity::Logins;
 use econnector_sandbox::{Sandbox, SandboxError, SandboxOptions};
 
 /// Why there is no training mode.
@@ -49,9 +50,22 @@ impl Training {
     /// # Errors
     /// [`TrainingError`]: no folder, no port.
     pub async fn start() -> Result<Self, TrainingError> {
+        let SandboxOptions {
+            access_ttl, refresh_ttl, ..
+        } = SandboxOptions::default();
+        Self::with_lives(access_ttl, refresh_ttl).await
+    }
+
+    /// As [`Training::start`], with access tokens and sessions that live so many seconds.
+    ///
+    /// # Errors
+    /// As [`Training::start`].
+    pub async fn with_lives(access_ttl: u64, refresh_ttl: u64) -> Result<Self, TrainingError> {
         let folder = tempfile::Builder::new().prefix("econnector-training-").tempdir()?;
         let options = SandboxOptions {
             dir: folder.path().to_owned(),
+            access_ttl,
+            refresh_ttl,
             browser_login_over_http: true,
             ..SandboxOptions::default()
         };
@@ -82,12 +96,14 @@ impl Training {
             timeout_seconds: None,
             proxy: None,
             forms_folder: None,
+            lock: LockPart::default(),
             aes: AesPart {
                 issuer: url::Url::parse(&ready.issuer)?,
                 client_id: ready.desktop_client_id.clone(),
                 audience: ready.audience.clone(),
-                own_login: true,
+                logins: Logins::Both,
                 exchange: None,
+                elsewhere: false,
             },
             kms: KmsPart {
                 get_certificate_url: kms("get-certificate")?,

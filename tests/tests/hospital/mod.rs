@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
-use econnector_tests::{Control, judge, project_file, sick_note, venv_program};
+use econnector_tests::{Control, Programs, end, judge, project_file, sick_note, venv_program};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,11 +18,14 @@ use uuid::Uuid;
 /// The variables a program is started with; nothing else reaches it.
 pub type Variables = BTreeMap<String, String>;
 
+/// Work under way, with its turn.
+pub const TAKEN: &str = "econnector_turns_taken";
+/// Requests under way whose callers wait.
+pub const IN_FLIGHT: &str = "econnector_requests_in_flight";
+
 /// Running stand-ins, and a folder of certificates.
 pub struct Hospital {
-    child: Child,
-    pub ready: Value,
-    folder: tempfile::TempDir,
+    programs: Programs,
     fingerprints: BTreeMap<String, String>,
 }
 
@@ -30,41 +33,21 @@ impl Hospital {
     pub async fn open() -> Self {
         // Another test of this process may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ready.json");
-        let child = Command::new(project_file("target/debug/econnector-sandbox"))
-            .arg("--ready-file")
-            .arg(&file)
-            .stdout(File::create(folder.path().join("sandbox.out")).unwrap())
-            .stderr(File::create(folder.path().join("sandbox.log")).unwrap())
-            .spawn()
-            .unwrap();
-        let ready: Value = until(60, || {
-            Ok(serde_json::from_slice(&std::fs::read(&file).map_err(|e| e.to_string())?).unwrap())
-        })
-        .await;
+        let programs = Programs::sandbox().await;
+        let folder = programs.path("");
         let script = project_file("tests/tests/hospital/certificates.py");
-        let arguments = [
-            script.as_path(),
-            folder.path(),
-            Path::new(ready["truststore_pem"].as_str().unwrap()),
-        ];
+        let arguments = [script.as_path(), folder.as_path(), Path::new(programs.field("truststore_pem"))];
         let said = judge(venv_program("python"), &arguments.map(|argument| argument.to_str().unwrap()));
         let fingerprints = said
             .lines()
             .filter_map(|line| line.split_once(' '))
             .map(|(file, hash)| (file.to_owned(), hash.to_owned()))
             .collect();
-        Self {
-            child,
-            ready,
-            folder,
-            fingerprints,
-        }
+        Self { programs, fingerprints }
     }
 
     pub fn field(&self, name: &str) -> &str {
-        self.ready[name].as_str().unwrap_or_else(|| panic!("{name} in {}", self.ready))
+        self.programs.field(name)
     }
 
     pub fn control(&self) -> Control {
@@ -73,7 +56,7 @@ impl Hospital {
 
     /// A file of the test's folder.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.programs.path(name)
     }
 
     pub fn text(&self, name: &str) -> String {
@@ -87,9 +70,7 @@ impl Hospital {
 
     /// Complete settings, to which a test adds its own.
     pub fn variables(&self) -> Variables {
-        let kms = |path: &str| format!("{}/api/v3/{path}", self.field("kms"));
-        let mysecu = |path: &str| format!("{}/ws/soap/{path}", self.field("mysecu"));
-        [
+        let mut variables: Variables = [
             ("ACCEPT_LICENSE", "yes".to_owned()),
             ("SERVER_ADDRESS", "127.0.0.1".to_owned()),
             ("SERVER_PORT", free_port().to_string()),
@@ -99,23 +80,12 @@ impl Hospital {
             ("ECONNECTOR_ENVIRONMENT", "training".to_owned()),
             ("SAAS_KEYSTORE", self.text("server.p12")),
             ("SAAS_KEYSTORE_PASSWORD", "hospital".to_owned()),
-            ("ECONNECTOR_CA_FILE", self.field("ca_pem").to_owned()),
             ("ECONNECTOR_CA_FILE_ONLY", "true".to_owned()),
-            ("ECONNECTOR_ISSUER", self.field("issuer").to_owned()),
-            ("ECONNECTOR_CLIENT_ID", self.field("client_id").to_owned()),
-            ("ECONNECTOR_CLIENT_SECRET", self.field("client_secret").to_owned()),
-            ("KMS_GET_CERTIFICATE_URL", kms("get-certificate")),
-            ("KMS_SIGN_URL", kms("sign-data")),
-            ("KMS_TIMESTAMP_URL", kms("sign-timestamp")),
-            ("TRUSTSTORE_KMS_FILENAME", self.field("truststore_pem").to_owned()),
-            ("CCSS_URL", mysecu("trust")),
-            ("CCSS_SYNC_URL", mysecu("espinst/syncexchange")),
-            ("GENERIC_KEYSTORE_FILE", self.field("client_p12").to_owned()),
-            ("GENERIC_KEYSTORE_PWD", self.field("client_p12_password").to_owned()),
-            ("ECONNECTOR_MYSECU_SIGNING_FILE", self.field("mysecu_signing_pem").to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .into();
+        variables.extend(services(self.programs.ready()));
+        variables
     }
 
     /// Somebody who trusts the hospital's authority; with a certificate of one's own when a file of it is named.
@@ -143,10 +113,28 @@ impl Hospital {
     }
 }
 
-impl Drop for Hospital {
-    fn drop(&mut self) {
-        stop(&mut self.child, "TERM");
-    }
+/// The settings that lead to these stand-ins, by what their ready file says.
+pub fn services(ready: &Value) -> Variables {
+    let field = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("{name} in {ready}")).to_owned();
+    let kms = |path: &str| format!("{}/api/v3/{path}", field("kms"));
+    let mysecu = |path: &str| format!("{}/ws/soap/{path}", field("mysecu"));
+    [
+        ("ECONNECTOR_CA_FILE", field("ca_pem")),
+        ("ECONNECTOR_ISSUER", field("issuer")),
+        ("ECONNECTOR_CLIENT_ID", field("client_id")),
+        ("ECONNECTOR_CLIENT_SECRET", field("client_secret")),
+        ("KMS_GET_CERTIFICATE_URL", kms("get-certificate")),
+        ("KMS_SIGN_URL", kms("sign-data")),
+        ("KMS_TIMESTAMP_URL", kms("sign-timestamp")),
+        ("TRUSTSTORE_KMS_FILENAME", field("truststore_pem")),
+        ("CCSS_URL", mysecu("trust")),
+        ("CCSS_SYNC_URL", mysecu("espinst/syncexchange")),
+        ("GENERIC_KEYSTORE_FILE", field("client_p12")),
+        ("GENERIC_KEYSTORE_PWD", field("client_p12_password")),
+        ("ECONNECTOR_MYSECU_SIGNING_FILE", field("mysecu_signing_pem")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// A running server.
@@ -219,6 +207,19 @@ impl Server {
             .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
     }
 
+    /// Waits until a sample is so.
+    pub async fn until(&self, sample: &str, is_so: impl Fn(f64) -> bool) -> f64 {
+        let begun = Instant::now();
+        loop {
+            let value = self.metric(sample).await;
+            if let Some(value) = value.filter(|value| is_so(*value)) {
+                return value;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{sample} is {value:?}: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         assert!(
             Command::new("kill")
@@ -232,7 +233,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        stop(&mut self.child, "KILL");
+        end(&mut self.child, "KILL");
     }
 }
 
@@ -264,13 +265,4 @@ pub async fn until<T>(seconds: u64, mut ask: impl FnMut() -> Result<T, String>) 
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-fn stop(child: &mut Child, signal: &str) {
-    // The number of one that has ended may be another's by now.
-    if !matches!(child.try_wait(), Ok(None)) {
-        return;
-    }
-    let _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-    let _ = child.wait();
 }

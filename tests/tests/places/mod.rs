@@ -5,9 +5,8 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use econnector_api::Door;
@@ -15,11 +14,10 @@ use econnector_assembly::{Host, assemble};
 use econnector_connector::Connector;
 use econnector_identity::{Browser, NoKeyring};
 use econnector_loopback::{Link, LinkOptions, Rules, listen};
-use econnector_tests::{Answer, Control, browser, log_in_by_http, project_file};
+use econnector_tests::{Answer, Control, Programs, browser, log_in_by_http};
 use econnector_training::Training;
 use http::{Method, Request};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// What the tests call themselves at the loopback door.
 pub const SOFTWARE: &str = "Contract tests";
@@ -118,7 +116,7 @@ impl Place {
         let listening = listen(econnector_api::router(connector, Door::Loopback(link.clone())), link.clone())
             .await
             .unwrap();
-        link.trust_today(SOFTWARE, true).unwrap();
+        link.trust_today(SOFTWARE, PHYSICIAN).unwrap();
         let file = folder.path().join("connection.json");
         let connection: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         Self {
@@ -163,10 +161,8 @@ impl Place {
 
     /// The hospital's door: the two programs, exactly as `cargo xtask sandbox` starts them.
     pub async fn hospital() -> Self {
-        let programs = Programs::start().await;
-        let ready = &programs.ready;
-        let said = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("{name} in {ready}")).to_owned();
-        let control = Control::at(&said("control"));
+        let programs = Programs::with_server().await;
+        let control = Control::at(programs.field("control"));
         Self {
             name: "hospital",
             token: control.token_of(PHYSICIAN).await,
@@ -174,8 +170,8 @@ impl Place {
             headers: Vec::new(),
             file: programs.file(),
             way: Way::Http {
-                client: browser(Some(&std::fs::read(said("ca_pem")).unwrap())),
-                base: said("api"),
+                client: browser(Some(&std::fs::read(programs.field("ca_pem")).unwrap())),
+                base: programs.field("api").to_owned(),
             },
             _alive: Box::new(programs),
         }
@@ -273,49 +269,5 @@ impl Place {
                 }
             }
         }
-    }
-}
-
-/// The two programs of `cargo xtask sandbox`; stopped as an operator would stop them.
-struct Programs {
-    child: Child,
-    ready: Value,
-    folder: TempDir,
-}
-
-impl Programs {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ready.json");
-        let programs = project_file("target/debug");
-        let child = Command::new(programs.join("econnector-sandbox"))
-            .arg("--server")
-            .arg(programs.join("econnector-server"))
-            .arg("--ready-file")
-            .arg(&file)
-            .stdout(std::fs::File::create(folder.path().join("out")).unwrap())
-            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        let ready = loop {
-            if let Some(ready) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-                break ready;
-            }
-            assert!(Instant::now() < until, "not ready");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        Self { child, ready, folder }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("ready.json")
-    }
-}
-
-impl Drop for Programs {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
     }
 }

@@ -434,7 +434,7 @@ export interface paths {
         get: operations["profile"];
         /**
          * Keeps the logged-in physician's own data in place of what was kept before.
-         * @description Nothing of a patient belongs here.
+         * @description Nothing of a patient belongs here. Only the physician herself, and on the link only with a token of hers.
          */
         put: operations["keep_profile"];
         post?: never;
@@ -455,7 +455,10 @@ export interface paths {
         get: operations["session"];
         put?: never;
         post?: never;
-        /** Ends the session here and at AeS, or cancels a login under way. */
+        /**
+         * Ends the session here and at AeS, or cancels a login under way.
+         * @description Window only.
+         */
         delete: operations["logout"];
         options?: never;
         head?: never;
@@ -473,9 +476,29 @@ export interface paths {
         put?: never;
         /**
          * Opens AeS's login page in the system browser.
-         * @description Ask `GET /v1/session` until `state` is `logged_in`.
+         * @description Ask `GET /v1/session` until `state` is `logged_in`. The body may be left out.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/econnector/v1/session/physician": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Says for which of her physicians the logged-in person works from now on.
+         * @description Window only. What was issued or simulated for another is forgotten; the journal keeps its lines.
+         */
+        put: operations["choose"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -544,10 +567,15 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description Something done with a form in a physician's name.
+         * @enum {string}
+         */
+        Act: "deposit" | "cancel" | "simulate" | "pay" | "contest" | "paper";
+        /**
          * @description What is to be done in the physician's name.
          * @enum {string}
          */
-        Action: "sign" | "pay" | "cancel" | "sign_pdf";
+        Action: "sign" | "pay" | "contest" | "cancel" | "sign_pdf";
         /** @description Whoever presses the button. */
         ActorView: {
             id: string;
@@ -576,8 +604,17 @@ export interface components {
             /** Format: uuid */
             id: string;
             line?: components["schemas"]["LineFacts"] | null;
+            message?: components["schemas"]["MessageView"] | null;
             /** @description For a cancellation: why, in the software's words. */
             reason?: string | null;
+            /** @description The remarks of the authority that are to be contested. */
+            remarks?: components["schemas"]["RemarkView"][];
+            /**
+             * Format: uuid
+             * @description For a cancellation: the document that will take the place.
+             */
+            replaced_by?: string | null;
+            replaces?: components["schemas"]["ReplacedView"] | null;
             /** Format: date-time */
             since: string;
             /** @description Who asks. */
@@ -650,6 +687,14 @@ export interface components {
             /** @description The form's sums. */
             totals: components["schemas"]["TotalView"][];
         };
+        /** @description For whom the logged-in person works from now on. */
+        ChoiceBody: {
+            /**
+             * @description One of the session's `acts_for`, 10 digits.
+             * @example 1900000002
+             */
+            ehealth_id: string;
+        };
         /** @description What is contested. */
         ContestationBody: {
             anomalies: components["schemas"]["ContestedAnomaly"][];
@@ -702,6 +747,8 @@ export interface components {
             kind: string;
             /** @description Whether it may be printed for a handwritten signature. */
             paper: boolean;
+            /** @description What somebody who acts under a physician's mandate may not do with it: the physician does it herself. */
+            physician_only: components["schemas"]["Act"][];
             /** @description The fields, grouped, in reading order. */
             sections: components["schemas"]["SectionDefinition"][];
             /** @description Title for a menu. */
@@ -927,6 +974,11 @@ export interface components {
             environment: string;
             /** @description What the request's key is worth. */
             key: components["schemas"]["KeyFact"];
+            /**
+             * @description To a request with `X-EConnector-Challenge` (16 to 128 visible ASCII characters): HMAC-SHA256 of it under the connection file's key,
+             *     in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers.
+             */
+            proof?: string | null;
             /** @description The last requests that were refused, newest first: for who has the connection file's key. */
             refused?: components["schemas"]["RefusedView"][];
             /** @description How its software stands. Told only to who has the key. */
@@ -960,6 +1012,41 @@ export interface components {
             software: components["schemas"]["SoftwareView"][];
             /** @description Questions that wait for the physician, oldest first. */
             waiting: components["schemas"]["WaitingView"][];
+        };
+        /** @description When the window hides what it shows, and what shows it again. The installation's rule: whoever works there may only be stricter. */
+        LockRule: {
+            /**
+             * Format: int32
+             * @description Minutes without a key or a pointer; never by itself when absent.
+             */
+            after_minutes?: number | null;
+            /** @description What opens it. */
+            unlock: components["schemas"]["Unlock"];
+        };
+        /** @description How to log in. */
+        LoginBody: {
+            /** @description AeS asks who it is, whoever was logged in there before. */
+            other_account?: boolean;
+        };
+        /**
+         * @description Whose logins an installation takes: those of this desktop, the tokens of callers, or both.
+         * @enum {string}
+         */
+        Logins: "own" | "delegated" | "both";
+        /** @description One thing that a message says. */
+        MessageFact: {
+            label: string;
+            /** @description As it stands in the message. */
+            value: string;
+        };
+        /** @description What an XML says that is deposited with a page made elsewhere. It is sent as it came. */
+        MessageView: {
+            /** @description What its form shows of it. */
+            facts: components["schemas"]["MessageFact"][];
+            /** @description How many rows it has. */
+            lines: number;
+            /** @description The provider codes in it that may be the physician's. */
+            provider_codes: string[];
         };
         /** @description A web application that was just allowed. */
         NewOrigin: {
@@ -1286,6 +1373,34 @@ export interface components {
             /** @description The problem in a sentence. */
             title: string;
         };
+        /** @description A remark of the authority that is to be contested, in its words. */
+        RemarkView: {
+            /** @description Its code. */
+            code: string;
+            /** @description Which line of the form it is about, from 0. */
+            line?: number | null;
+            /** @description Its sentence. */
+            message: string;
+        };
+        /** @description A document whose place another takes. */
+        ReplacedView: {
+            /** @description It still holds: a yes also cancels it at the authority. */
+            cancels: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            document: string;
+            /** @description Its kind of form. */
+            kind: string;
+            /** @description The authority's reference. */
+            reference?: string | null;
+        };
         /** @description A group of fields under one heading. */
         SectionDefinition: {
             /** @description In reading order. */
@@ -1298,17 +1413,33 @@ export interface components {
         /** @description Who is logged in on this machine, and for whom. */
         SessionDto: {
             actor?: components["schemas"]["ActorView"] | null;
-            /** @description A secretary's physicians. */
+            /** @description Everybody she may choose, herself first if she is a physician; empty where there is no choice. */
             acts_for: components["schemas"]["PhysicianView"][];
+            /**
+             * Format: int64
+             * @description AeS' clock minus this computer's, in seconds: positive when this computer is behind. Absent until AeS has answered once.
+             */
+            clock_skew_seconds?: number | null;
             /** @description Whether this is the real thing. */
             environment: components["schemas"]["Environment"];
+            /** @description When the window hides what it shows. */
+            lock: components["schemas"]["LockRule"];
             /** @description While logging in: the address to open if no browser did. */
             login_url?: string | null;
+            /** @description Whose logins this installation takes. */
+            logins: components["schemas"]["Logins"];
+            /** @description Whether `physician` is somebody else than the actor, who works for her by her mandate. */
+            mandate: boolean;
             notices: components["schemas"]["Notice"][];
             physician?: components["schemas"]["PhysicianView"] | null;
             problem?: components["schemas"]["Problem"] | null;
             /** @description Whether the next start needs no login. */
             remembered: boolean;
+            /**
+             * Format: date-time
+             * @description When this login was done, or this session was taken up again. A renewal changes nothing of it.
+             */
+            since?: string | null;
             state: components["schemas"]["SessionState"];
             /**
              * Format: date-time
@@ -1511,6 +1642,11 @@ export interface components {
             /** @description Its name in the form. */
             name: string;
         };
+        /**
+         * @description What opens a locked window.
+         * @enum {string}
+         */
+        Unlock: "key" | "login";
         /** @description Whether documents can be issued, and how the caller stands with the link. */
         UsableView: components["schemas"]["Status"] & {
             link?: components["schemas"]["LinkFacts"] | null;
@@ -1700,6 +1836,7 @@ export interface components {
         /** @description The request came too slowly */
         Problem408: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -1870,6 +2007,7 @@ export interface components {
         /** @description An authority cannot be reached, or the answer took too long */
         Problem504: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -1881,7 +2019,7 @@ export interface components {
                  *       "status": 504,
                  *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                  *       "code": "answer-too-slow",
-                 *       "fault": "network",
+                 *       "fault": "us",
                  *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                  *     }
                  */
@@ -2197,6 +2335,7 @@ export interface operations {
             /** @description An authority cannot be reached, or the outcome of the deposit is not known */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2208,7 +2347,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -2471,6 +2610,7 @@ export interface operations {
             /** @description An authority cannot be reached, or the answer was lost: ask again */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2482,7 +2622,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -2777,6 +2917,219 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "kind": "ecit",
+                     *       "version": "2026.11.1",
+                     *       "workflow": "deposit",
+                     *       "shortcut": "F2",
+                     *       "title": "Certificate of incapacity for work",
+                     *       "short_title": "Incapacity for work",
+                     *       "description": "Illness, accident, leave for family reasons or maternity of an insured person: signed certificate, deposited with the fund, with copies for employer and insured.",
+                     *       "sections": [
+                     *         {
+                     *           "id": "patient",
+                     *           "title": "Patient",
+                     *           "fields": [
+                     *             {
+                     *               "id": "matricule",
+                     *               "type": "matricule",
+                     *               "label": "Matricule",
+                     *               "hint": "13 digits, for example 1988 12 30 480 83; for leave for family reasons, the parent’s",
+                     *               "required": true
+                     *             },
+                     *             {
+                     *               "id": "last_name",
+                     *               "type": "text",
+                     *               "label": "Last name",
+                     *               "required": false,
+                     *               "max_length": 150
+                     *             },
+                     *             {
+                     *               "id": "first_name",
+                     *               "type": "text",
+                     *               "label": "First name",
+                     *               "required": false,
+                     *               "max_length": 100
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "id": "incapacity",
+                     *           "title": "Incapacity for work",
+                     *           "fields": [
+                     *             {
+                     *               "id": "cause",
+                     *               "type": "choice",
+                     *               "label": "Nature",
+                     *               "required": true,
+                     *               "options": [
+                     *                 {
+                     *                   "value": "illness",
+                     *                   "label": "Illness"
+                     *                 },
+                     *                 {
+                     *                   "value": "work_accident",
+                     *                   "label": "Accident at work"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "id": "first_day",
+                     *               "type": "date",
+                     *               "label": "First day",
+                     *               "hint": "First day of incapacity, included",
+                     *               "required": true,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "illness",
+                     *                   "work_accident",
+                     *                   "commuting_accident",
+                     *                   "other_accident",
+                     *                   "occupational_disease",
+                     *                   "crf"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "last_day",
+                     *               "type": "date",
+                     *               "label": "Last day",
+                     *               "hint": "Last day of incapacity, included",
+                     *               "required": true,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "illness",
+                     *                   "work_accident",
+                     *                   "commuting_accident",
+                     *                   "other_accident",
+                     *                   "occupational_disease",
+                     *                   "crf"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "expected_date",
+                     *               "type": "date",
+                     *               "label": "Expected date of delivery",
+                     *               "required": true,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "maternity"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "leave_first_day",
+                     *               "type": "date",
+                     *               "label": "First day of leave",
+                     *               "hint": "Left empty: 8 weeks before the expected date",
+                     *               "required": true,
+                     *               "filled": true,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "maternity"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "leave_last_day",
+                     *               "type": "date",
+                     *               "label": "Last day of leave",
+                     *               "hint": "Left empty: 12 weeks after the expected date",
+                     *               "required": true,
+                     *               "filled": true,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "maternity"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "diagnosis",
+                     *               "type": "code",
+                     *               "label": "Diagnosis code",
+                     *               "hint": "Code or word; never shown on the employer’s copy",
+                     *               "required": true,
+                     *               "max_length": 10,
+                     *               "wide": true,
+                     *               "list": "diagnosis",
+                     *               "options": [
+                     *                 {
+                     *                   "value": "1",
+                     *                   "label": "Intestinal infection"
+                     *                 },
+                     *                 {
+                     *                   "value": "2",
+                     *                   "label": "Tuberculosis"
+                     *                 }
+                     *               ],
+                     *               "free_entry": true
+                     *             },
+                     *             {
+                     *               "id": "prolongation",
+                     *               "type": "yes_no",
+                     *               "label": "Extends an earlier certificate",
+                     *               "required": false,
+                     *               "shown_when": {
+                     *                 "field": "cause",
+                     *                 "any_of": [
+                     *                   "illness",
+                     *                   "work_accident",
+                     *                   "commuting_accident",
+                     *                   "other_accident",
+                     *                   "occupational_disease"
+                     *                 ]
+                     *               }
+                     *             },
+                     *             {
+                     *               "id": "previous_last_day",
+                     *               "type": "date",
+                     *               "label": "Last day of the earlier certificate",
+                     *               "required": false,
+                     *               "shown_when": {
+                     *                 "field": "prolongation",
+                     *                 "any_of": [
+                     *                   true
+                     *                 ]
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "volets": [
+                     *         {
+                     *           "name": "caisse",
+                     *           "title": "Copy for the fund",
+                     *           "signed": true
+                     *         },
+                     *         {
+                     *           "name": "employeur",
+                     *           "title": "Copy for the employer",
+                     *           "signed": false
+                     *         },
+                     *         {
+                     *           "name": "assure",
+                     *           "title": "Copy for the insured",
+                     *           "signed": false
+                     *         }
+                     *       ],
+                     *       "totals": [],
+                     *       "defaults": {
+                     *         "cause": "illness",
+                     *         "first_day": "2026-10-26",
+                     *         "finding_date": "2026-10-26"
+                     *       },
+                     *       "cancellable": true,
+                     *       "paper": true,
+                     *       "physician_only": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Definition"];
                 };
             };
@@ -2992,6 +3345,96 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "$schema": "https://json-schema.org/draft/2020-12/schema",
+                     *       "$id": "urn:econnector:form:ecit:2026.11.1",
+                     *       "title": "ecit",
+                     *       "type": "object",
+                     *       "additionalProperties": false,
+                     *       "required": [
+                     *         "matricule",
+                     *         "cause",
+                     *         "diagnosis"
+                     *       ],
+                     *       "properties": {
+                     *         "matricule": {
+                     *           "type": "string",
+                     *           "pattern": "^[1-4]\\d{12}$",
+                     *           "title": "Matricule"
+                     *         },
+                     *         "last_name": {
+                     *           "type": "string",
+                     *           "maxLength": 150,
+                     *           "title": "Last name"
+                     *         },
+                     *         "first_name": {
+                     *           "type": "string",
+                     *           "maxLength": 100,
+                     *           "title": "First name"
+                     *         },
+                     *         "cause": {
+                     *           "type": "string",
+                     *           "enum": [
+                     *             "illness",
+                     *             "work_accident",
+                     *             "commuting_accident",
+                     *             "other_accident",
+                     *             "occupational_disease",
+                     *             "crf",
+                     *             "maternity"
+                     *           ],
+                     *           "title": "Nature"
+                     *         },
+                     *         "first_day": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "First day"
+                     *         },
+                     *         "last_day": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "Last day"
+                     *         },
+                     *         "expected_date": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "Expected date of delivery"
+                     *         },
+                     *         "leave_first_day": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "First day of leave"
+                     *         },
+                     *         "leave_last_day": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "Last day of leave"
+                     *         },
+                     *         "diagnosis": {
+                     *           "type": "string",
+                     *           "maxLength": 10,
+                     *           "pattern": "^[A-Za-z0-9.-]+$",
+                     *           "title": "Diagnosis code"
+                     *         },
+                     *         "prolongation": {
+                     *           "type": "boolean",
+                     *           "title": "Extends an earlier certificate"
+                     *         },
+                     *         "previous_last_day": {
+                     *           "type": "string",
+                     *           "format": "date",
+                     *           "pattern": "^\\d{4}-\\d{2}-\\d{2}$",
+                     *           "title": "Last day of the earlier certificate"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": Record<string, never>;
                 };
             };
@@ -3642,7 +4085,28 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
+            /** @description Trusted for today, and nobody is logged in to sign for */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["Authenticate"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#token-missing",
+                     *       "title": "An access token is required",
+                     *       "status": 401,
+                     *       "detail": "The request has no ‘Authorization: Bearer’ header, and this door has no session of its own. Nothing was signed or deposited.",
+                     *       "code": "token-missing",
+                     *       "fault": "you",
+                     *       "next": "Get an access token from AeS (hospitals: token exchange by RFC 8693 in the physician’s name) and send it with every request."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             403: components["responses"]["Problem403"];
             /** @description No software of that name asked; or not here: window only */
             404: {
@@ -3666,7 +4130,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description The installation decided this */
+            /** @description Trusted for today, and no physician is chosen to sign for */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4050,6 +4514,7 @@ export interface operations {
             /** @description An authority cannot be reached, or its answer was lost: nothing was paid, simulate again */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4061,7 +4526,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -4197,6 +4662,7 @@ export interface operations {
             /** @description An authority cannot be reached, or its answer was lost: nothing was paid, contest again */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4208,7 +4674,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -4391,6 +4857,7 @@ export interface operations {
             /** @description An authority cannot be reached, the outcome of the order is not known, or that of a contestation */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4402,7 +4869,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -4680,7 +5147,28 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
+            /** @description Whoever acts has only the physician's mandate; or software asks for it in the desktop's session */
+            403: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#physician-mismatch",
+                     *       "title": "The document names another physician",
+                     *       "status": 403,
+                     *       "detail": "The document’s eHealthID or provider code is not that of the physician for whom you are logged in, or no provider code is known. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "physician-mismatch",
+                     *       "fault": "you",
+                     *       "next": "Correct the eHealthID and provider code, or log in for the right physician."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description This door has no profiles */
             404: {
                 headers: {
@@ -4759,6 +5247,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "state": "logged_in",
+                     *       "logins": "both",
                      *       "environment": "training",
                      *       "actor": {
                      *         "id": "anne.weber",
@@ -4771,9 +5260,16 @@ export interface operations {
                      *           "90000101"
                      *         ]
                      *       },
+                     *       "mandate": false,
                      *       "acts_for": [],
+                     *       "since": "2026-10-26T07:44:05+01:00",
                      *       "until": "2026-10-26T09:44:05+01:00",
                      *       "remembered": false,
+                     *       "clock_skew_seconds": 0,
+                     *       "lock": {
+                     *         "after_minutes": 10,
+                     *         "unlock": "key"
+                     *       },
                      *       "notices": []
                      *     }
                      */
@@ -4838,7 +5334,28 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
+            /** @description Not here: window only */
+            403: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#physician-mismatch",
+                     *       "title": "The document names another physician",
+                     *       "status": 403,
+                     *       "detail": "The document’s eHealthID or provider code is not that of the physician for whom you are logged in, or no provider code is known. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "physician-mismatch",
+                     *       "fault": "you",
+                     *       "next": "Correct the eHealthID and provider code, or log in for the right physician."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description This door has no session */
             404: {
                 headers: {
@@ -4909,6 +5426,7 @@ export interface operations {
             /** @description Logged out here; AeS could not be told */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4920,7 +5438,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */
@@ -4942,7 +5460,16 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "other_account": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["LoginBody"];
+            };
+        };
         responses: {
             /** @description The login is under way */
             202: {
@@ -4954,6 +5481,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "state": "logged_in",
+                     *       "logins": "both",
                      *       "environment": "training",
                      *       "actor": {
                      *         "id": "anne.weber",
@@ -4966,9 +5494,16 @@ export interface operations {
                      *           "90000101"
                      *         ]
                      *       },
+                     *       "mandate": false,
                      *       "acts_for": [],
+                     *       "since": "2026-10-26T07:44:05+01:00",
                      *       "until": "2026-10-26T09:44:05+01:00",
                      *       "remembered": false,
+                     *       "clock_skew_seconds": 0,
+                     *       "lock": {
+                     *         "after_minutes": 10,
+                     *         "unlock": "key"
+                     *       },
                      *       "notices": []
                      *     }
                      */
@@ -5021,6 +5556,148 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            /** @description Another eConnector of this user has the session */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#id-already-used",
+                     *       "title": "This id already stands for another document",
+                     *       "status": 409,
+                     *       "detail": "A document of other content, another kind or another physician has already been sent or printed under the same id. Nothing was signed or deposited.",
+                     *       "code": "id-already-used",
+                     *       "fault": "you",
+                     *       "next": "Give every new document a fresh UUID v4; reuse an id only to repeat exactly the same sending. A corrected paper form is printed again before it is sent."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            421: components["responses"]["Problem421"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    choose: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer
+                 * @example fr
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ehealth_id": "1900000002"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChoiceBody"];
+            };
+        };
+        responses: {
+            /** @description The session, for this physician */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "logged_in",
+                     *       "logins": "both",
+                     *       "environment": "training",
+                     *       "actor": {
+                     *         "id": "anne.weber",
+                     *         "name": "Dr Anne Weber"
+                     *       },
+                     *       "physician": {
+                     *         "ehealth_id": "1900000001",
+                     *         "name": "Dr Anne Weber",
+                     *         "provider_codes": [
+                     *           "90000101"
+                     *         ]
+                     *       },
+                     *       "mandate": false,
+                     *       "acts_for": [],
+                     *       "since": "2026-10-26T07:44:05+01:00",
+                     *       "until": "2026-10-26T09:44:05+01:00",
+                     *       "remembered": false,
+                     *       "clock_skew_seconds": 0,
+                     *       "lock": {
+                     *         "after_minutes": 10,
+                     *         "unlock": "key"
+                     *       },
+                     *       "notices": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionDto"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            /** @description The physician does not let her; or not here: window only */
+            403: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#physician-mismatch",
+                     *       "title": "The document names another physician",
+                     *       "status": 403,
+                     *       "detail": "The document’s eHealthID or provider code is not that of the physician for whom you are logged in, or no provider code is known. Nothing was signed or deposited; what you typed is kept.",
+                     *       "code": "physician-mismatch",
+                     *       "fault": "you",
+                     *       "next": "Correct the eHealthID and provider code, or log in for the right physician."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This door has no session */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#document-unknown",
+                     *       "title": "This document is no longer available here",
+                     *       "status": 404,
+                     *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
+                     *       "code": "document-unknown",
+                     *       "fault": "you",
+                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["Problem408"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -5212,6 +5889,7 @@ export interface operations {
             /** @description An authority cannot be reached, or the outcome of the deposit is not known */
             504: {
                 headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5223,7 +5901,7 @@ export interface operations {
                      *       "status": 504,
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
-                     *       "fault": "network",
+                     *       "fault": "us",
                      *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
                      *     }
                      */

@@ -17,6 +17,7 @@ const definition: Definition = {
   totals: [],
   cancellable: false,
   paper: false,
+  physician_only: [],
   defaults: { day: '2026-11-21', ticked: true, fee: 1250 },
   sections: [
     {
@@ -52,7 +53,7 @@ const definition: Definition = {
 const all = fields(definition);
 
 const physician = { ehealth_id: '1900000001', name: 'Dr Anne Weber', provider_codes: ['90000101'] };
-const session: Session = { state: 'logged_in', environment: 'training', actor: { id: 's', name: 'Claire Klein' }, acts_for: [], remembered: true, notices: [] };
+const session: Session = { state: 'logged_in', environment: 'training', actor: { id: 's', name: 'Claire Klein' }, acts_for: [], remembered: true, notices: [], mandate: false, logins: 'both', lock: { unlock: 'key' } };
 const profile: Profile = {
   title: 'Dr',
   last_name: 'Weber',

@@ -15,17 +15,17 @@ use axum::Router;
 use axum::http::{Method, Request, Response, StatusCode};
 use econnector_api::Door;
 use econnector_base::{RandomIds, Secret, SystemClock};
-use econnector_connector::{Connector, LeftOut, NoObserver, Parts};
+use econnector_connector::{Connector, LeftOut, LockRule, NoObserver, Parts};
 use econnector_forms::Environment;
 use econnector_identity::{
-    Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe, SessionState, SessionView,
+    Actor, Authorized, Identity, IdentityError, KeyringState, LoginRequest, Logins, Physician, Principal, Probe, SessionState, SessionView,
 };
 use econnector_journal::{Entry, Journal, Settlement, State, Who};
 use econnector_loopback::{Link, LinkOptions, Rules};
 use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Space};
 use econnector_printing::NoPrinting;
 use econnector_profile::Profiles;
-use econnector_signature::{Algorithm, SignatureError, Signer, SignerCertificate, TrustStore};
+use econnector_signature::{Algorithm, Bearer, SignatureError, Signer, SignerCertificate, TrustStore};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -39,12 +39,15 @@ pub struct Stand {
     pub journal: Journal,
     pub at_desk: Arc<Mutex<Option<String>>>,
     pub delegated: Arc<Mutex<Vec<String>>>,
+    pub logins: Arc<Mutex<Vec<bool>>>,
     pub signatures_asked: Arc<AtomicUsize>,
 }
 
 struct People {
     at_desk: Arc<Mutex<Option<String>>>,
     delegated: Arc<Mutex<Vec<String>>>,
+    /// Whether each login asked for another account.
+    logins: Arc<Mutex<Vec<bool>>>,
 }
 
 fn physician(ehealth_id: &str) -> Physician {
@@ -64,6 +67,7 @@ fn authorized(ehealth_id: &str) -> Authorized {
             },
             physician: physician(ehealth_id),
             until: OffsetDateTime::now_utc() + time::Duration::minutes(5),
+            mandate: false,
         },
         token: Arc::new(Secret::new("a token")),
     }
@@ -78,16 +82,33 @@ impl Identity for People {
                 actor: authorized(&id).principal.actor,
                 physician: Some(physician(&id)),
                 acts_for: Vec::new(),
+                mandate: false,
+                since: OffsetDateTime::UNIX_EPOCH,
                 until: OffsetDateTime::now_utc(),
             }),
             remembered: false,
             keyring: KeyringState::Off,
             failure: None,
+            clock_skew: Some(time::Duration::seconds(42)),
+            logins: Logins::Both,
         }
     }
 
-    async fn start_login(&self, _: &str) -> Result<url::Url, IdentityError> {
-        Err(IdentityError::LoginRequired)
+    async fn start_login(&self, request: LoginRequest) -> Result<url::Url, IdentityError> {
+        self.logins.lock().unwrap().push(request.other_account);
+        Ok(url::Url::parse("https://aes.example/auth").unwrap())
+    }
+
+    async fn choose(&self, ehealth_id: &str) -> Result<(), IdentityError> {
+        if ehealth_id != "1900000002" {
+            return Err(IdentityError::PhysicianNotRepresented);
+        }
+        *self.at_desk.lock().unwrap() = Some(ehealth_id.to_owned());
+        Ok(())
+    }
+
+    async fn renewed(&self, _: &Secret) -> Result<Authorized, IdentityError> {
+        self.authorized().await
     }
 
     async fn authorized(&self) -> Result<Authorized, IdentityError> {
@@ -99,11 +120,11 @@ impl Identity for People {
         Ok(())
     }
 
-    async fn bearer(&self, token: &str) -> Result<Authorized, IdentityError> {
-        if token == "good" {
-            Ok(authorized(WEBER))
-        } else {
-            Err(IdentityError::TokenInvalid("a test's"))
+    async fn bearer(&self, token: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
+        match (token, physician) {
+            ("good", None | Some(WEBER)) => Ok(authorized(WEBER)),
+            ("good", Some(_)) => Err(IdentityError::PhysicianNotRepresented),
+            _ => Err(IdentityError::TokenInvalid("a test's")),
         }
     }
 
@@ -122,16 +143,16 @@ struct Counting(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Signer for Counting {
-    async fn certificate(&self, _: &Secret) -> Result<SignerCertificate, SignatureError> {
+    async fn certificate(&self, _: &Bearer) -> Result<SignerCertificate, SignatureError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Err(SignatureError::SignerExpired)
     }
 
-    async fn sign(&self, _: &Secret, _: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
+    async fn sign(&self, _: &Bearer, _: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
         unreachable!("there was no certificate")
     }
 
-    async fn timestamp(&self, _: &Secret, _: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    async fn timestamp(&self, _: &Bearer, _: &[u8]) -> Result<Vec<u8>, SignatureError> {
         unreachable!("there was no certificate")
     }
 
@@ -143,12 +164,46 @@ impl Signer for Counting {
     }
 }
 
-struct Unasked;
+/// Answers simulations: everything is accepted, with a remark. Nothing else is asked of it.
+struct Pricing;
 
 #[async_trait]
-impl Deposit for Unasked {
-    async fn exchange(&self, _: &Space, _: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
-        Err(MySecuError::AnswerUnsigned { correlation_id: None })
+impl Deposit for Pricing {
+    async fn exchange(&self, _: &Space, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+        if message.model_uid != "2023-CNS-PID-SIM-V1" {
+            return Err(MySecuError::AnswerUnsigned { correlation_id: None });
+        }
+        let tag = |name: &str, content: &str| format!("<cns:{name}>{content}</cns:{name}>");
+        let ids = |element: &str| {
+            let of = |piece: &str| {
+                let (name, text) = piece.split_once('>')?;
+                (name.rsplit(':').next() == Some(element) && !name.starts_with('/')).then(|| text.to_owned())
+            };
+            message.xml.split('<').filter_map(of).collect::<Vec<_>>()
+        };
+        let shares = tag("partStatutaire", "40.00") + &tag("participationPersonelle", "10.00") + &tag("montantTotal", "50.00");
+        let lines: String = ids("identifiantExternePrestation")
+            .iter()
+            .map(|id| {
+                tag(
+                    "ligne",
+                    &(tag("identifiantExternePrestation", id) + &tag("accepte", "true") + &shares),
+                )
+            })
+            .collect();
+        let remark = tag("identifiantAnomalie", "A-1") + &tag("type", "W") + &tag("code", "TARIF") + &tag("motif", "Tarif limité");
+        let body = tag("idMemoireHonoraire", &ids("idMemoireHonoraire").concat())
+            + &tag("identifiantReponseSimulation", "SIM-1")
+            + &lines
+            + &tag("totalPartStatutaire", "80.00")
+            + &tag("totalParticipationPersonelle", "20.00")
+            + &tag("sommeTotale", "100.00")
+            + &tag("anomalies", &remark);
+        Ok(ExchangeAnswer {
+            xml: format!("<cns:simulationMedecinRetour xmlns:cns=\"http://www.secu.lu/ciss/cns\">{body}</cns:simulationMedecinRetour>"),
+            correlation_id: None,
+            elapsed: Duration::ZERO,
+        })
     }
 
     async fn end(&self, _: &Space) -> Result<(), MySecuError> {
@@ -178,17 +233,18 @@ impl Stand {
             .pem();
         let journal = Journal::in_memory().await.unwrap();
         let at_desk = Arc::new(Mutex::new(Some(WEBER.to_owned())));
-        let delegated = Arc::default();
+        let (delegated, logins) = (Arc::default(), Arc::default());
         let signatures_asked = Arc::default();
         let connector = Connector::new(Parts {
             packs: econnector_forms::embedded().unwrap(),
             identity: Arc::new(People {
                 at_desk: Arc::clone(&at_desk),
                 delegated: Arc::clone(&delegated),
+                logins: Arc::clone(&logins),
             }),
             signer: Arc::new(Counting(Arc::clone(&signatures_asked))),
             trust: TrustStore::from_pem(anchor.as_bytes()).unwrap(),
-            deposit: Arc::new(Unasked),
+            deposit: Arc::new(Pricing),
             journal: journal.clone(),
             profiles: Profiles::in_memory(),
             printers: Arc::new(NoPrinting),
@@ -200,12 +256,14 @@ impl Stand {
             ids: Arc::new(RandomIds),
             observer: Arc::new(NoObserver),
             environment: Environment::Training,
+            lock: LockRule::default(),
         });
         Self {
             connector,
             journal,
             at_desk,
             delegated,
+            logins,
             signatures_asked,
         }
     }

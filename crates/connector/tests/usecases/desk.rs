@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use econnector_base::{Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
 use econnector_connector::{
-    Caller, Cancel, Connector, Error, Foreign, Issue, Issued, JournalLine, Observation, Observer, Parts, SignPdf, Simulate, Simulated,
-    Values, VoletCopy,
+    Caller, Cancel, Connector, Error, Foreign, Issue, Issued, JournalLine, LockRule, Observation, Observer, Parts, SignPdf, Simulate,
+    Simulated, Values, VoletCopy,
 };
 use econnector_forms::{Environment, Lang, Pack};
 use econnector_identity::{
-    Actor, Authorized, Identity, IdentityError, KeyringState, Physician, Principal, Probe as AesProbe, SessionState, SessionView,
+    Actor, Authorized, Identity, IdentityError, KeyringState, LoginRequest, Logins, Physician, Principal, Probe as AesProbe, SessionState,
+    SessionView,
 };
 use econnector_journal::{Entry, Journal, State};
 use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe as MySecuProbe, Space};
@@ -20,7 +21,9 @@ use econnector_net::{Transport, TransportOptions};
 use econnector_printing::{PrintError, Printer, Printers};
 use econnector_profile::Profiles;
 use econnector_sandbox::{Ready, Sandbox, SandboxOptions};
-use econnector_signature::{Algorithm, Kms, KmsSettings, Probe as KmsProbe, SignatureError, Signer, SignerCertificate, TrustStore};
+use econnector_signature::{
+    Algorithm, Bearer, Kms, KmsSettings, Probe as KmsProbe, Refusal, SignatureError, Signer, SignerCertificate, TrustStore,
+};
 use serde_json::{Map, Value};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -53,6 +56,8 @@ pub(crate) enum Say {
 pub(crate) struct Authority {
     next: Mutex<VecDeque<Say>>,
     received: Mutex<Vec<(String, String)>>,
+    /// A token of its own is in use: it asks for none of the session's.
+    pub(crate) has_token: Mutex<bool>,
 }
 
 /// Who is logged in.
@@ -60,11 +65,24 @@ pub(crate) struct Person {
     token: Arc<Secret>,
     logged_in: Mutex<Option<Principal>>,
     undecided: Mutex<bool>,
+    /// How often a token was asked for in place of one that an authority refused.
+    pub(crate) renewals: Mutex<usize>,
 }
+
+/// What happens while the signature service works.
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 /// The signature service, which may be told to fail.
 pub(crate) struct Pen {
     kms: Kms,
+    /// Calls that came, in order.
+    pub(crate) calls: Mutex<Vec<&'static str>>,
+    /// For whom each was made, when that is not whoever the token names.
+    pub(crate) subjects: Mutex<Vec<Option<String>>>,
+    /// How many of the next calls refuse their token.
+    pub(crate) refuses: Mutex<usize>,
+    /// After which call something else happens, and what.
+    pub(crate) meanwhile: Mutex<Option<(&'static str, Meanwhile)>>,
     pub(crate) broken: Mutex<bool>,
     pub(crate) explodes: Mutex<bool>,
     pub(crate) signatures: Mutex<usize>,
@@ -91,7 +109,10 @@ impl Observer for Counted {
 }
 
 /// The computer's clock, on the day of the examples.
-struct ExampleDay;
+#[derive(Default)]
+pub(crate) struct ExampleDay {
+    ahead: Mutex<time::Duration>,
+}
 
 pub(crate) struct Desk {
     pub(crate) connector: Arc<Connector>,
@@ -100,6 +121,7 @@ pub(crate) struct Desk {
     pub(crate) pen: Arc<Pen>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) counted: Arc<Counted>,
+    pub(crate) clock: Arc<ExampleDay>,
     pub(crate) journal: Journal,
 }
 
@@ -124,6 +146,10 @@ impl Desk {
                 transport.clone(),
                 Arc::new(RandomIds),
             ),
+            calls: Mutex::default(),
+            subjects: Mutex::default(),
+            refuses: Mutex::default(),
+            meanwhile: Mutex::default(),
             broken: Mutex::new(false),
             explodes: Mutex::new(false),
             signatures: Mutex::new(0),
@@ -132,7 +158,9 @@ impl Desk {
             token: Arc::new(token(&transport, ready).await),
             logged_in: Mutex::new(Some(weber())),
             undecided: Mutex::new(false),
+            renewals: Mutex::default(),
         });
+        let clock = Arc::<ExampleDay>::default();
         let (authority, queue, counted) = (
             Arc::new(Authority::default()),
             Arc::new(Queue::default()),
@@ -149,7 +177,8 @@ impl Desk {
             profiles: Profiles::in_memory(),
             printers: Arc::clone(&queue) as Arc<dyn Printers>,
             left_out: Vec::new(),
-            clock: Arc::new(ExampleDay),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            lock: LockRule::default(),
             ids: Arc::new(RandomIds),
             environment: Environment::Production,
             observer: Arc::clone(&counted) as Arc<dyn Observer>,
@@ -161,8 +190,28 @@ impl Desk {
             pen,
             queue,
             counted,
+            clock,
             journal,
         }
+    }
+
+    /// Whoever calls with the token of whoever is logged in.
+    pub(crate) fn bearer(&self, physician: Option<&str>) -> Caller {
+        Caller::Bearer {
+            token: Arc::clone(&self.person.token),
+            physician: physician.map(ToOwned::to_owned),
+        }
+    }
+
+    pub(crate) async fn issue_as(&self, caller: Caller, id: u128) -> Result<Issued, Error> {
+        let issue = Issue {
+            id: Uuid::from_u128(id),
+            kind: "ecit".into(),
+            values: example("ecit", "illness"),
+            replaces: None,
+            reason: None,
+        };
+        self.connector.issue(caller, issue, Lang::En).await
     }
 
     pub(crate) async fn issue(&self, id: u128, replaces: Option<u128>) -> Result<Issued, Error> {
@@ -233,7 +282,11 @@ impl Desk {
     }
 
     pub(crate) async fn validate(&self, id: u128) -> Result<Issued, Error> {
-        self.connector.validate(Caller::OwnSession, Uuid::from_u128(id), Lang::En).await
+        self.validate_as(Caller::OwnSession, id).await
+    }
+
+    pub(crate) async fn validate_as(&self, caller: Caller, id: u128) -> Result<Issued, Error> {
+        self.connector.validate(caller, Uuid::from_u128(id), None, Lang::En).await
     }
 
     /// The journal's line of a document.
@@ -286,6 +339,7 @@ fn weber() -> Principal {
             provider_codes: vec!["90000101".into()],
         },
         until: OffsetDateTime::now_utc() + time::Duration::hours(1),
+        mandate: false,
     }
 }
 
@@ -340,13 +394,25 @@ impl Person {
 
     /// A secretary is, who has not said yet for whom she acts.
     pub(crate) fn become_a_secretary(&self) {
+        self.become_a_secretary_of_dr_weber();
+        *self.undecided.lock().unwrap() = true;
+    }
+
+    /// A secretary is, who acts for Dr Weber.
+    pub(crate) fn become_a_secretary_of_dr_weber(&self) {
         let mut secretary = weber();
         secretary.actor = Actor {
             id: "claire".into(),
             name: "Claire Hoffmann".into(),
         };
+        secretary.mandate = true;
         *self.logged_in.lock().unwrap() = Some(secretary);
-        *self.undecided.lock().unwrap() = true;
+        *self.undecided.lock().unwrap() = false;
+    }
+
+    /// The token ends then.
+    pub(crate) fn until(&self, until: OffsetDateTime) {
+        self.logged_in.lock().unwrap().as_mut().unwrap().until = until;
     }
 
     /// A colleague is.
@@ -361,6 +427,9 @@ impl Person {
     }
 
     fn authorize(&self) -> Result<Authorized, IdentityError> {
+        if *self.undecided.lock().unwrap() {
+            return Err(IdentityError::PhysicianNotChosen);
+        }
         let principal = self.logged_in.lock().unwrap().clone().ok_or(IdentityError::LoginRequired)?;
         Ok(Authorized {
             principal,
@@ -372,11 +441,15 @@ impl Person {
 #[async_trait]
 impl Identity for Person {
     async fn session(&self) -> SessionView {
-        let state = match self.logged_in.lock().unwrap().clone() {
+        let undecided = *self.undecided.lock().unwrap();
+        let logged_in = self.logged_in.lock().unwrap().clone();
+        let state = match logged_in {
             Some(principal) => SessionState::LoggedIn {
                 actor: principal.actor,
-                physician: (!*self.undecided.lock().unwrap()).then_some(principal.physician),
+                physician: (!undecided).then_some(principal.physician),
                 acts_for: Vec::new(),
+                mandate: principal.mandate && !undecided,
+                since: OffsetDateTime::UNIX_EPOCH,
                 until: principal.until,
             },
             None => SessionState::LoggedOut,
@@ -386,10 +459,25 @@ impl Identity for Person {
             remembered: false,
             keyring: KeyringState::Off,
             failure: None,
+            clock_skew: None,
+            logins: Logins::Both,
         }
     }
 
-    async fn start_login(&self, _: &str) -> Result<url::Url, IdentityError> {
+    async fn choose(&self, ehealth_id: &str) -> Result<(), IdentityError> {
+        let mut logged_in = self.logged_in.lock().unwrap();
+        let principal = logged_in.as_mut().ok_or(IdentityError::LoginRequired)?;
+        principal.physician.ehealth_id = ehealth_id.to_owned();
+        *self.undecided.lock().unwrap() = false;
+        Ok(())
+    }
+
+    async fn renewed(&self, _: &Secret) -> Result<Authorized, IdentityError> {
+        *self.renewals.lock().unwrap() += 1;
+        self.authorize()
+    }
+
+    async fn start_login(&self, _: LoginRequest) -> Result<url::Url, IdentityError> {
         Err(IdentityError::LoginRequired)
     }
 
@@ -402,14 +490,23 @@ impl Identity for Person {
         Ok(())
     }
 
-    async fn bearer(&self, _: &str) -> Result<Authorized, IdentityError> {
-        self.authorize()
+    async fn bearer(&self, _: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
+        let authorized = self.authorize()?;
+        match physician.is_none_or(|named| named == authorized.principal.physician.ehealth_id) {
+            true => Ok(authorized),
+            false => Err(IdentityError::PhysicianNotRepresented),
+        }
     }
 
     async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
         let authorized = self.authorize()?;
         assert_eq!(authorized.principal.physician.ehealth_id, ehealth_id);
         Ok(authorized)
+    }
+
+    async fn exchanged_anew(&self, ehealth_id: &str, _: &Secret) -> Result<Authorized, IdentityError> {
+        *self.renewals.lock().unwrap() += 1;
+        self.on_behalf_of(ehealth_id).await
     }
 
     async fn probe(&self) -> Result<AesProbe, IdentityError> {
@@ -420,9 +517,16 @@ impl Identity for Person {
     }
 }
 
+impl ExampleDay {
+    /// Time goes by, on the same day.
+    pub(crate) fn pass(&self, time: time::Duration) {
+        *self.ahead.lock().unwrap() += time;
+    }
+}
+
 impl Clock for ExampleDay {
     fn now(&self) -> OffsetDateTime {
-        SystemClock.now()
+        SystemClock.now() + *self.ahead.lock().unwrap()
     }
 
     fn today(&self) -> Date {
@@ -430,13 +534,49 @@ impl Clock for ExampleDay {
     }
 }
 
-#[async_trait]
-impl Signer for Pen {
-    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
-        self.kms.certificate(token).await
+impl Pen {
+    /// Takes a call, unless its token is refused.
+    fn called(&self, call: &'static str, bearer: &Bearer) -> Result<(), SignatureError> {
+        self.calls.lock().unwrap().push(call);
+        self.subjects.lock().unwrap().push(bearer.subject.clone());
+        let mut refuses = self.refuses.lock().unwrap();
+        if *refuses == 0 {
+            return Ok(());
+        }
+        *refuses -= 1;
+        Err(SignatureError::TokenRefused(Refusal::default()))
     }
 
-    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+    fn done(&self, call: &'static str) {
+        let mut meanwhile = self.meanwhile.lock().unwrap();
+        if meanwhile.as_ref().is_some_and(|(after, _)| *after == call)
+            && let Some((_, what)) = meanwhile.take()
+        {
+            what();
+        }
+    }
+
+    /// Something happens right after a call.
+    pub(crate) fn after(&self, call: &'static str, what: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some((call, Box::new(what)));
+    }
+
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Signer for Pen {
+    async fn certificate(&self, bearer: &Bearer) -> Result<SignerCertificate, SignatureError> {
+        self.called("certificate", bearer)?;
+        let certificate = self.kms.certificate(bearer).await;
+        self.done("certificate");
+        certificate
+    }
+
+    async fn sign(&self, bearer: &Bearer, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        self.called("sign", bearer)?;
         if *self.broken.lock().unwrap() {
             return Err(SignatureError::Garbage {
                 what: "a broken pen",
@@ -445,11 +585,16 @@ impl Signer for Pen {
         }
         assert!(!*self.explodes.lock().unwrap(), "the pen explodes");
         *self.signatures.lock().unwrap() += 1;
-        self.kms.sign(token, data, algorithm).await
+        let signature = self.kms.sign(bearer, data, algorithm).await;
+        self.done("sign");
+        signature
     }
 
-    async fn timestamp(&self, token: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        self.kms.timestamp(token, query).await
+    async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        self.called("timestamp", bearer)?;
+        let stamp = self.kms.timestamp(bearer, query).await;
+        self.done("timestamp");
+        stamp
     }
 
     async fn probe(&self) -> Result<KmsProbe, SignatureError> {
@@ -510,7 +655,10 @@ impl Authority {
 
 #[async_trait]
 impl Deposit for Authority {
-    async fn exchange(&self, _: &Space, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+    async fn exchange(&self, space: &Space, message: &BusinessMessage) -> Result<ExchangeAnswer, MySecuError> {
+        if !*self.has_token.lock().unwrap() {
+            space.token.fresh().await.map_err(MySecuError::NoToken)?;
+        }
         let say = self.next.lock().unwrap().pop_front().unwrap_or(Say::Accept);
         if let Say::NotReached = say {
             return Err(MySecuError::Status { status: 403 });

@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 use crate::desk::{Desk, Say, code, example};
 
 /// By another program, of two pages.
-const PDF: &[u8] = include_bytes!("../../../signature/tests/suite/elsewhere/reportlab.pdf");
-const OTHER: &[u8] = include_bytes!("../../../signature/tests/suite/elsewhere/chromium.pdf");
+pub(crate) const PDF: &[u8] = include_bytes!("../../../signature/tests/suite/elsewhere/reportlab.pdf");
+pub(crate) const OTHER: &[u8] = include_bytes!("../../../signature/tests/suite/elsewhere/chromium.pdf");
 
 /// The XML that software would write of an example.
-fn xml(kind: &str, name: &str, id: u128) -> String {
+pub(crate) fn xml(kind: &str, name: &str, id: u128) -> String {
     let packs = econnector_forms::embedded().unwrap();
     let pack = packs.iter().find(|pack| pack.kind() == kind).unwrap();
     let today = pack.example_day(name).unwrap();
@@ -274,6 +274,6 @@ async fn a_signature_is_judged_without_a_login_at_the_desk() {
     changed[200] ^= 1;
     assert!(!verify(Caller::OwnSession, changed).await.is_ok_and(|judged| judged.is_valid()));
     assert_eq!(code(verify(Caller::OwnSession, PDF.to_vec()).await), "pdf-not-signed");
-    let stranger = Caller::Bearer(Arc::new(econnector_base::Secret::new("token")));
+    let stranger = desk.bearer(None);
     assert!(matches!(verify(stranger, signed).await, Err(Error::Identity(_))));
 }

@@ -10,5 +10,8 @@ mod observed;
 mod paper;
 mod printing;
 mod profile;
+mod prospects;
+mod resumed;
 mod simulation;
+mod tokens;
 mod values;

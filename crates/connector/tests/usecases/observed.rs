@@ -56,7 +56,7 @@ async fn every_use_case_is_told_with_its_outcome() {
             code: "no such code".into(),
         }],
     };
-    desk.connector.contest(Caller::OwnSession, contest).await.err().unwrap();
+    desk.connector.contest(Caller::OwnSession, contest, None).await.err().unwrap();
     assert_eq!(counted(&desk), one(Action::Contest, "pid", "pid-contestation-wrong"));
     desk.validate(6).await.unwrap();
     assert_eq!(counted(&desk), one(Action::Pay, "pid", "ok"));

@@ -19,7 +19,7 @@ impl Desk {
                 code: reason.into(),
             }],
         };
-        let contested = self.connector.contest(Caller::OwnSession, contest).await?;
+        let contested = self.connector.contest(Caller::OwnSession, contest, None).await?;
         Ok(contested.reference)
     }
 }
@@ -221,7 +221,7 @@ async fn a_payment_of_another_share_than_simulated_is_pointed_out() {
         desk.authority.will(&[Say::PayLess]);
         let paid = desk
             .connector
-            .validate(Caller::OwnSession, Uuid::from_u128(id), lang)
+            .validate(Caller::OwnSession, Uuid::from_u128(id), None, lang)
             .await
             .unwrap();
         let remarks = paid.receipt.unwrap().anomalies;
@@ -276,6 +276,7 @@ async fn the_page_before_the_signature_shows_what_would_be_paid() {
             volet: "quittance".into(),
             values: example("pid", "consultation"),
             simulation: simulation.map(Uuid::from_u128),
+            mark: None,
         };
         let document = desk.connector.preview(&Caller::OwnSession, preview).await.unwrap();
         document.svg(1).unwrap()

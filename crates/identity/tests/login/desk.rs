@@ -1,12 +1,15 @@
 //! A person with a browser, a keyring that remembers, a clock that can be moved.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use econnector_base::{Clock, Secret};
-use econnector_identity::{Aes, AesSettings, Browser, Identity as _, KeyringState, SessionState, SessionView, TokenStore};
+use econnector_identity::{
+    Aes, AesSettings, Browser, Identity as _, KeyringState, LoginRequest, Logins, SessionState, SessionView, TokenStore,
+};
 use econnector_net::{Transport, TransportOptions};
 use time::OffsetDateTime;
 use url::Url;
@@ -50,15 +53,27 @@ impl Desk {
         self.start_with(self.settings()).await
     }
 
+    /// As a hospital's server: callers bring their tokens.
+    pub fn delegated(&self) -> AesSettings {
+        AesSettings {
+            logins: Logins::Delegated,
+            ..self.settings()
+        }
+    }
+
     pub async fn start_with(&self, settings: AesSettings) -> Aes {
+        self.start_on(settings, self.keyring.clone()).await
+    }
+
+    pub async fn start_on(&self, settings: AesSettings, keyring: Arc<dyn TokenStore>) -> Aes {
         let transport = transport(&self.ca_pem);
-        let (keyring, browser, clock) = (self.keyring.clone(), self.browser.clone(), self.clock.clone());
+        let (browser, clock) = (self.browser.clone(), self.clock.clone());
         Aes::new(settings, transport, keyring, browser, clock).await.unwrap()
     }
 
     /// Logs in as a person would, and waits until the program has noticed.
     pub async fn log_in(&self, aes: &Aes, username: &str, password: &str) -> SessionView {
-        let url = aes.start_login("fr").await.unwrap();
+        let url = aes.start_login(in_french()).await.unwrap();
         self.browse(&url, username, password).await;
         settled(aes).await
     }
@@ -90,13 +105,8 @@ impl Desk {
     }
 
     pub fn remembered(&self) -> Option<String> {
-        self.keyring
-            .0
-            .lock()
-            .unwrap()
-            .values()
-            .next()
-            .map(|token| token.reveal().to_owned())
+        let kept = self.keyring.kept.lock().unwrap();
+        kept.values().next().map(|token| token.reveal().to_owned())
     }
 
     /// Waits until the keyring holds something else than `before`.
@@ -106,9 +116,31 @@ impl Desk {
             if now.as_deref() != before {
                 return now;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the keyring did not change");
+    }
+}
+
+/// How long the program waits for an answer of AeS.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+pub fn in_french() -> LoginRequest {
+    login_in("fr")
+}
+
+pub fn login_in(language: &str) -> LoginRequest {
+    LoginRequest {
+        language: language.to_owned(),
+        other_account: false,
+    }
+}
+
+/// Whoever the browser is logged in as at AeS, somebody else may want to be.
+pub fn as_somebody_else() -> LoginRequest {
+    LoginRequest {
+        other_account: true,
+        ..in_french()
     }
 }
 
@@ -116,7 +148,7 @@ pub fn transport(ca_pem: &[u8]) -> Transport {
     let options = TransportOptions {
         anchors_pem: vec![ca_pem.to_vec()],
         only_these_anchors: true,
-        timeout: std::time::Duration::from_secs(5),
+        timeout: PATIENCE,
         ..TransportOptions::default()
     };
     Transport::new(&options).unwrap()
@@ -129,7 +161,7 @@ pub async fn settled(aes: &Aes) -> SessionView {
         if !matches!(view.state, SessionState::LoggingIn { .. }) {
             return view;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the login does not end");
 }
@@ -146,21 +178,36 @@ impl Browser for Recorded {
 
 /// Works like the system's, but can be looked into.
 #[derive(Default)]
-pub struct Keyring(Mutex<HashMap<String, Secret>>);
+pub struct Keyring {
+    kept: Mutex<HashMap<String, Secret>>,
+    asked: AtomicUsize,
+}
+
+impl Keyring {
+    /// How often it was asked for anything.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Secret>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.kept.lock().unwrap()
+    }
+}
 
 #[async_trait]
 impl TokenStore for Keyring {
     async fn load(&self, account: &str) -> Result<Option<Secret>, KeyringState> {
-        Ok(self.0.lock().unwrap().get(account).cloned())
+        Ok(self.kept().get(account).cloned())
     }
 
     async fn save(&self, account: &str, token: &Secret) -> Result<(), KeyringState> {
-        self.0.lock().unwrap().insert(account.to_owned(), token.clone());
+        self.kept().insert(account.to_owned(), token.clone());
         Ok(())
     }
 
     async fn forget(&self, account: &str) -> Result<(), KeyringState> {
-        self.0.lock().unwrap().remove(account);
+        self.kept().remove(account);
         Ok(())
     }
 
@@ -169,19 +216,42 @@ impl TokenStore for Keyring {
     }
 }
 
-/// The computer's clock, some seconds off.
-#[derive(Default)]
-pub struct Moved(pub AtomicI64);
+/// The computer's clocks: the one on the wall, which somebody may set, and the one that only counts.
+pub struct Moved {
+    start: Instant,
+    wall: AtomicI64,
+    passed: AtomicU64,
+}
+
+impl Default for Moved {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            wall: AtomicI64::new(0),
+            passed: AtomicU64::new(0),
+        }
+    }
+}
 
 impl Moved {
+    /// The clock on the wall is so many seconds off.
     pub fn by(&self, seconds: i64) {
-        self.0.store(seconds, Ordering::SeqCst);
+        self.wall.store(seconds, Ordering::SeqCst);
+    }
+
+    /// So many seconds go by, and the clock on the wall is set back as far: AeS, whose clock is the real one, sees none of it.
+    pub fn pass(&self, seconds: u64) {
+        self.passed.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
 impl Clock for Moved {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc() + time::Duration::seconds(self.0.load(Ordering::SeqCst))
+        OffsetDateTime::now_utc() + time::Duration::seconds(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed() + Duration::from_secs(self.passed.load(Ordering::SeqCst))
     }
 }
 

@@ -17,9 +17,8 @@ async fn server(stage: &Stage, client_id: &str, secret: &str) -> Aes {
         secret: Secret::new(secret),
     };
     let settings = AesSettings {
-        allow_own_login: false,
         exchange: Some(exchange),
-        ..stage.desk.settings()
+        ..stage.desk.delegated()
     };
     assert!(!format!("{settings:?}").contains(secret));
     stage.desk.start_with(settings).await
@@ -40,7 +39,10 @@ async fn a_hospital_acts_in_a_physicians_name_and_asks_once() {
     for task in asked.collect::<Vec<_>>() {
         let authorized = task.await.unwrap().unwrap();
         assert_eq!(authorized.principal.actor.id, "hopital-eai");
-        assert!(aes.bearer(authorized.token.reveal()).await.is_ok(), "it is a token like any other");
+        assert!(
+            aes.bearer(authorized.token.reveal(), None).await.is_ok(),
+            "it is a token like any other"
+        );
         names.push(authorized.principal.physician.name);
     }
     assert_eq!((names[0].as_str(), names[1].as_str()), ("Dr Anne Weber", "Dr Luc Muller"));
@@ -53,18 +55,47 @@ async fn a_hospital_acts_in_a_physicians_name_and_asks_once() {
     };
     assert_eq!(aes.exchanges(), counted);
 
-    // Half a minute before its end a token is not given out any more.
+    // Half a minute before its end a token is not given out any more; of a short life, a quarter before.
     stage.heal().await;
-    stage.desk.clock.by(265);
-    aes.on_behalf_of(WEBER).await.unwrap();
+    stage.desk.clock.pass(260);
+    let held = aes.on_behalf_of(WEBER).await.unwrap().token;
     assert_eq!(stage.events("TOKEN_EXCHANGE").await, 2);
-    stage.desk.clock.by(0);
-    let short = Stage::with_life(32).await;
+    stage.desk.clock.pass(15);
+    assert_ne!(aes.on_behalf_of(WEBER).await.unwrap().token.reveal(), held.reveal());
+    assert_eq!(stage.events("TOKEN_EXCHANGE").await, 3);
+    let short = Stage::with_life(4).await;
     let aes = server(&short, "hopital-eai", "s3cr3t").await;
     aes.on_behalf_of(WEBER).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    aes.on_behalf_of(WEBER).await.unwrap();
+    assert_eq!(short.events("TOKEN_EXCHANGE").await, 1);
+    tokio::time::sleep(Duration::from_millis(3200)).await;
     aes.on_behalf_of(WEBER).await.unwrap();
     assert_eq!(short.events("TOKEN_EXCHANGE").await, 2);
+}
+
+#[tokio::test]
+async fn a_token_that_an_authority_refused_is_exchanged_anew_once() {
+    let stage = Stage::set().await;
+    let aes = server(&stage, "hopital-eai", "s3cr3t").await;
+    let refused = aes.on_behalf_of(WEBER).await.unwrap().token;
+    let other = aes.on_behalf_of(MULLER).await.unwrap().token;
+    let callers: Vec<_> = (0..12)
+        .map(|_| {
+            let (aes, refused) = (aes.clone(), refused.clone());
+            tokio::spawn(async move { aes.exchanged_anew(WEBER, &refused).await.unwrap() })
+        })
+        .collect();
+    for caller in callers {
+        let authorized = caller.await.unwrap();
+        assert_eq!(authorized.principal.physician.ehealth_id, WEBER);
+        assert_ne!(authorized.token.reveal(), refused.reveal());
+    }
+    assert_eq!(stage.events("TOKEN_EXCHANGE").await, 3);
+    assert_eq!(
+        aes.on_behalf_of(MULLER).await.unwrap().token.reveal(),
+        other.reveal(),
+        "hers was not refused"
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use econnector_identity::{Identity as _, SessionState};
 use econnector_sandbox::{Sandbox, SandboxOptions};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::desk::{self, Desk};
+use crate::desk::{self, Desk, in_french};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -42,20 +42,21 @@ async fn no_token_reaches_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let options = SandboxOptions {
         dir: folder.path().join("sandbox"),
-        access_ttl: 20,
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(options).await.unwrap();
     let desk = Desk::new(&sandbox.ready().issuer, std::fs::read(&sandbox.ready().ca_pem).unwrap());
     let aes = desk.start().await;
-    let url = aes.start_login("fr").await.unwrap();
+    let url = aes.start_login(in_french()).await.unwrap();
     let (callback, _) = desk.browse(&url, "dr.weber", "weber").await;
     assert!(matches!(desk::settled(&aes).await.state, SessionState::LoggedIn { .. }));
     let first = desk.remembered_after(None).await.unwrap();
+    let held = aes.authorized().await.unwrap().token;
+    desk.clock.pass(275);
     let access = aes.authorized().await.unwrap().token;
     let second = desk.remembered_after(Some(&first)).await.unwrap();
     let forged = format!("{}x", access.reveal());
-    let refused = format!("{:?}", aes.bearer(&forged).await.err().unwrap());
+    let refused = format!("{:?}", aes.bearer(&forged, None).await.err().unwrap());
     let view = format!("{:?}", aes.session().await);
     aes.logout().await.unwrap();
 
@@ -68,6 +69,7 @@ async fn no_token_reaches_the_log() {
     let secrets = [
         first,
         second,
+        held.reveal().rsplit('.').next().unwrap().to_owned(),
         access.reveal().rsplit('.').next().unwrap().to_owned(),
         parameter(&url, "state"),
         parameter(&url, "nonce"),

@@ -4,6 +4,14 @@
 
 mod desk;
 mod exchange;
+mod hostile;
+mod issued;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod leaks;
 mod peer;
+#[cfg(target_os = "linux")]
+mod ports;
+mod provider;
+mod realm;
 mod sandbox;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use econnector_base::{Explain as _, Fault, Secret};
-use econnector_identity::{Aes, AesSettings, Identity as _, SessionState, SessionView, TokenStore as _};
+use econnector_identity::{
+    Aes, AesSettings, Identity as _, KeyringState, LoginRequest, Logins, SessionState, SessionView, TokenStore as _,
+};
 use econnector_sandbox::{Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 
-use crate::desk::{self, Desk, settled};
+use crate::desk::{self, Desk, as_somebody_else, in_french, login_in, settled};
 
 pub struct Stage {
     sandbox: Sandbox,
@@ -20,7 +22,7 @@ impl Stage {
         Self::with_life(300).await
     }
 
-    /// With fewer than 30 s of life, every use of a token renews it first.
+    /// With access tokens that live so many seconds.
     pub async fn with_life(access_ttl: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SandboxOptions {
@@ -96,8 +98,8 @@ async fn a_physician_logs_in_and_out() {
     assert!(logged_out(&aes.session().await));
     assert_eq!(aes.authorized().await.err().unwrap().code(), "login-required");
 
-    let url = aes.start_login("de").await.unwrap();
-    let again = aes.start_login("de").await.unwrap();
+    let url = aes.start_login(login_in("de")).await.unwrap();
+    let again = aes.start_login(login_in("de")).await.unwrap();
     assert_eq!(url, again, "a login under way is shown again, not begun twice");
     assert!(matches!(aes.session().await.state, SessionState::LoggingIn { login_url } if login_url == url));
     for needed in [
@@ -119,6 +121,7 @@ async fn a_physician_logs_in_and_out() {
         physician,
         acts_for,
         until,
+        ..
     } = view.state
     else {
         panic!("{view:?}")
@@ -155,7 +158,7 @@ async fn a_physician_logs_in_and_out() {
     let other = stage.desk.start().await;
     assert_eq!(failure(&other.session().await), "session-ended");
     assert_eq!(stage.desk.remembered(), None);
-    let url = other.start_login("fr").await.unwrap();
+    let url = other.start_login(in_french()).await.unwrap();
     let (_, page) = stage.desk.get(url.as_str()).await;
     assert!(page.contains("name=\"password\""), "the browser has to log in anew: {page}");
 }
@@ -173,11 +176,15 @@ async fn a_session_survives_the_program() {
     assert!(second.is_some(), "the rotated token replaces the used one");
 }
 
+/// An access token of 300 s has 25 s left: too few to be given out, enough to serve where nothing better is to be had.
+const ALMOST_OVER: u64 = 275;
+
 #[tokio::test]
 async fn parallel_callers_share_one_renewal() {
-    let stage = Stage::with_life(20).await;
+    let stage = Stage::set().await;
     let aes = stage.weber().await;
     for round in 1..=3 {
+        stage.desk.clock.pass(ALMOST_OVER);
         let before = stage.events("REFRESH_TOKEN").await;
         let callers: Vec<_> = (0..16)
             .map(|_| {
@@ -189,7 +196,7 @@ async fn parallel_callers_share_one_renewal() {
             assert!(caller.await.unwrap().is_ok(), "round {round}");
         }
         let renewals = stage.events("REFRESH_TOKEN").await - before;
-        assert!((1..=3).contains(&renewals), "{renewals} renewals for 16 callers");
+        assert_eq!(renewals, 1, "round {round}: sixteen callers, one renewal");
         assert_eq!(stage.events("REFRESH_TOKEN_REUSE").await, 0, "no refresh token is ever used twice");
     }
 }
@@ -212,9 +219,10 @@ async fn a_session_is_kept_alive_while_nobody_asks() {
 
 #[tokio::test]
 async fn a_renewal_whose_answer_is_lost_ends_in_a_clear_logout() {
-    let stage = Stage::with_life(20).await;
+    let stage = Stage::set().await;
     let aes = stage.weber().await;
     stage.desk.remembered_after(None).await;
+    stage.desk.clock.pass(ALMOST_OVER);
     stage
         .fault(json!({"service": "aes", "kind": "drop", "after": true, "count": 1, "path": "token"}))
         .await;
@@ -237,8 +245,9 @@ async fn a_renewal_whose_answer_is_lost_ends_in_a_clear_logout() {
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_does_not_lose_the_session() {
-    let stage = Stage::with_life(20).await;
+    let stage = Stage::set().await;
     let aes = stage.weber().await;
+    stage.desk.clock.pass(ALMOST_OVER);
     stage
         .fault(json!({"service": "aes", "kind": "delay", "ms": 600, "count": 1, "path": "token"}))
         .await;
@@ -250,7 +259,7 @@ async fn a_caller_who_hangs_up_does_not_lose_the_session() {
 
 #[tokio::test]
 async fn aes_being_down_costs_nobody_the_session() {
-    let stage = Stage::with_life(20).await;
+    let stage = Stage::set().await;
     drop(stage.weber().await);
     let token = stage.desk.remembered_after(None).await;
     stage.fault(json!({"service": "aes", "kind": "status", "status": 503})).await;
@@ -259,7 +268,7 @@ async fn aes_being_down_costs_nobody_the_session() {
     assert!(logged_out(&view), "{view:?}");
     assert_eq!(failure(&view), "aes-failed");
     assert_eq!(aes.authorized().await.err().unwrap().code(), "aes-failed");
-    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-failed");
+    assert_eq!(aes.start_login(in_french()).await.err().unwrap().code(), "aes-failed");
     assert_eq!(aes.probe().await.err().unwrap().code(), "aes-failed");
     assert_eq!(stage.desk.remembered(), token, "kept for when AeS is back");
     stage.heal().await;
@@ -273,9 +282,9 @@ async fn garbage_and_strangers_are_not_aes() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
     stage.fault(json!({"service": "aes", "kind": "garbage"})).await;
-    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.start_login(in_french()).await.err().unwrap().code(), "aes-garbage");
     assert_eq!(aes.probe().await.err().unwrap().code(), "aes-garbage");
-    assert_eq!(aes.bearer("a.b.c").await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.bearer("a.b.c", None).await.err().unwrap().code(), "aes-garbage");
     stage.heal().await;
     stage
         .fault(json!({"service": "aes", "kind": "garbage", "path": "token", "count": 1}))
@@ -287,7 +296,7 @@ async fn garbage_and_strangers_are_not_aes() {
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let desk = Desk::new(stage.desk.issuer.as_str(), stranger.cert.pem().into_bytes());
     let aes = desk.start().await;
-    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "net-tls-unknown-issuer");
+    assert_eq!(aes.start_login(in_french()).await.err().unwrap().code(), "net-tls-unknown-issuer");
     assert_eq!(aes.probe().await.err().unwrap().code(), "net-tls-unknown-issuer");
 
     // The same server under another issuer's name.
@@ -300,7 +309,7 @@ async fn garbage_and_strangers_are_not_aes() {
         })
         .await;
     assert_eq!(aes.probe().await.err().unwrap().code(), "aes-garbage");
-    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "aes-garbage");
+    assert_eq!(aes.start_login(in_french()).await.err().unwrap().code(), "aes-garbage");
 }
 
 #[tokio::test]
@@ -310,7 +319,7 @@ async fn a_refusal_at_aes_is_said_with_its_words() {
     stage
         .fault(json!({"service": "aes", "kind": "refuse", "count": 1, "path": "openid-connect/auth"}))
         .await;
-    let url = aes.start_login("lb").await.unwrap();
+    let url = aes.start_login(login_in("lb")).await.unwrap();
     let (_, page) = stage.desk.browse(&url, "dr.weber", "weber").await;
     assert!(page.contains("huet net geklappt"), "{page}");
     let view = settled(&aes).await;
@@ -332,7 +341,7 @@ async fn a_refusal_at_aes_is_said_with_its_words() {
 async fn a_stranger_at_the_callback_changes_nothing() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
-    let url = aes.start_login("fr").await.unwrap();
+    let url = aes.start_login(in_french()).await.unwrap();
     let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned();
     for query in ["", "?code=stolen&state=guessed", "?error=access_denied&state=guessed"] {
         let (status, _) = stage.desk.get(&format!("{redirect}{query}")).await;
@@ -347,7 +356,7 @@ async fn a_stranger_at_the_callback_changes_nothing() {
 async fn a_login_is_given_up_or_times_out() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
-    let url = aes.start_login("fr").await.unwrap();
+    let url = aes.start_login(in_french()).await.unwrap();
     aes.logout().await.unwrap();
     let view = aes.session().await;
     assert!(logged_out(&view));
@@ -361,37 +370,239 @@ async fn a_login_is_given_up_or_times_out() {
         ..stage.desk.settings()
     };
     let hasty = stage.desk.start_with(settings).await;
-    hasty.start_login("fr").await.unwrap();
+    hasty.start_login(in_french()).await.unwrap();
     assert_eq!(failure(&settled(&hasty).await), "login-timeout");
 }
 
 #[tokio::test]
-async fn a_secretary_is_known_but_acts_for_nobody_yet() {
+async fn a_secretary_says_for_whom_she_works() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
+    assert_eq!(aes.choose("1900000001").await.err().unwrap().code(), "login-required");
     let view = stage.desk.log_in(&aes, "sec.klein", "klein").await;
     let SessionState::LoggedIn {
         actor,
         physician,
         acts_for,
+        mandate,
         ..
     } = view.state
     else {
         panic!("{view:?}")
     };
-    assert_eq!((actor.name.as_str(), physician), ("Claire Klein", None));
+    assert_eq!((actor.name.as_str(), physician, mandate), ("Claire Klein", None, false));
     let ids: Vec<_> = acts_for.iter().map(|physician| physician.ehealth_id.as_str()).collect();
     assert_eq!(ids, ["1900000001", "1900000002"]);
-    assert_eq!(aes.authorized().await.err().unwrap().code(), "identity-no-physician");
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "physician-not-chosen");
+    for stranger in ["1900000003", "1900000004", "190000000", "", "sec.klein"] {
+        assert_eq!(
+            aes.choose(stranger).await.err().unwrap().code(),
+            "physician-not-represented",
+            "{stranger}"
+        );
+    }
+
+    for chosen in ["1900000002", "1900000001", "1900000002"] {
+        aes.choose(chosen).await.unwrap();
+        let principal = aes.authorized().await.unwrap().principal;
+        assert_eq!((principal.physician.ehealth_id.as_str(), principal.mandate), (chosen, true));
+        assert_eq!(principal.actor.name, "Claire Klein");
+        let SessionState::LoggedIn { physician, mandate, .. } = aes.session().await.state else {
+            panic!("logged out")
+        };
+        assert_eq!((physician.unwrap().ehealth_id.as_str(), mandate), (chosen, true));
+    }
+    // Renewals leave the choice alone; the next person begins without it.
+    stage.desk.clock.pass(ALMOST_OVER);
+    assert_eq!(aes.authorized().await.unwrap().principal.physician.ehealth_id, "1900000002");
+    assert_eq!(stage.events("REFRESH_TOKEN").await, 1);
+    aes.logout().await.unwrap();
+    stage.desk.log_in(&aes, "sec.klein", "klein").await;
+    assert_eq!(aes.authorized().await.err().unwrap().code(), "physician-not-chosen");
+}
+
+#[tokio::test]
+async fn a_physician_may_stand_in_for_a_colleague() {
+    let stage = Stage::set().await;
+    let aes = stage.desk.start().await;
+    let view = stage.desk.log_in(&aes, "dr.schmit", "schmit").await;
+    let SessionState::LoggedIn {
+        physician,
+        acts_for,
+        mandate,
+        ..
+    } = view.state
+    else {
+        panic!("{view:?}")
+    };
+    assert_eq!(
+        (physician.unwrap().ehealth_id.as_str(), mandate),
+        ("1900000004", false),
+        "she begins as herself"
+    );
+    let ids: Vec<_> = acts_for.iter().map(|physician| physician.ehealth_id.as_str()).collect();
+    assert_eq!(ids, ["1900000004", "1900000001"], "and finds the way back to herself");
+    for (chosen, mandate, codes) in [("1900000001", true, "90000101"), ("1900000004", false, "90000104")] {
+        aes.choose(chosen).await.unwrap();
+        let principal = aes.authorized().await.unwrap().principal;
+        assert_eq!((principal.physician.ehealth_id.as_str(), principal.mandate), (chosen, mandate));
+        assert_eq!(principal.physician.provider_codes, [codes]);
+    }
+    aes.choose("1900000001").await.unwrap();
+    // As a caller's token the same one stands for herself, unless the caller says for whom.
+    let token = aes.authorized().await.unwrap().token;
+    for (asked, physician, mandate) in [(None, "1900000004", false), (Some("1900000001"), "1900000001", true)] {
+        let principal = aes.bearer(token.reveal(), asked).await.unwrap().principal;
+        assert_eq!((principal.physician.ehealth_id.as_str(), principal.mandate), (physician, mandate));
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_may_be_somebody_else() {
+    let stage = Stage::set().await;
+    let aes = stage.weber().await;
+    let first = aes.authorized().await.unwrap().token;
+    let remembered = stage.desk.remembered_after(None).await;
+    // The browser is still logged in at AeS: another account has to be asked for.
+    let view = stage.desk.log_in(&aes, "dr.muller", "muller").await;
+    assert!(
+        matches!(&view.state, SessionState::LoggedIn { actor, .. } if actor.name == "Dr Anne Weber"),
+        "{view:?}"
+    );
+    let remembered = stage.desk.remembered_after(remembered.as_deref()).await;
+    let url = aes.start_login(as_somebody_else()).await.unwrap();
+    let (_, page) = stage.desk.browse(&url, "dr.muller", "muller").await;
+    assert!(page.contains("Connexion réussie"), "{page}");
+    let view = settled(&aes).await;
+    assert!(
+        matches!(&view.state, SessionState::LoggedIn { actor, .. } if actor.name == "Dr Luc Muller"),
+        "{view:?}"
+    );
+    let second = aes.authorized().await.unwrap();
+    assert_eq!(second.principal.physician.ehealth_id, "1900000002");
+    assert_ne!(second.token.reveal(), first.reveal());
+    stage.desk.remembered_after(remembered.as_deref()).await;
+
+    // Giving up such a login leaves the session as it was.
+    aes.start_login(as_somebody_else()).await.unwrap();
+    assert!(aes.authorized().await.is_ok(), "it goes on meanwhile");
+    aes.logout().await.unwrap();
+    let view = settled(&aes).await;
+    assert!(
+        matches!(&view.state, SessionState::LoggedIn { actor, .. } if actor.name == "Dr Luc Muller"),
+        "{view:?}"
+    );
+    assert!(aes.authorized().await.is_ok());
+    // An ordinary login under way gives way to one with another account.
+    let ordinary = aes.start_login(in_french()).await.unwrap();
+    let other = aes.start_login(as_somebody_else()).await.unwrap();
+    assert_ne!(ordinary, other);
+    stage.desk.browse(&other, "sec.klein", "klein").await;
+    let view = settled(&aes).await;
+    assert!(
+        matches!(&view.state, SessionState::LoggedIn { actor, .. } if actor.name == "Claire Klein"),
+        "{view:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_an_authority_refused_is_replaced_once() {
+    let stage = Stage::set().await;
+    let aes = stage.weber().await;
+    let refused = aes.authorized().await.unwrap().token;
+    let callers: Vec<_> = (0..12)
+        .map(|_| {
+            let (aes, refused) = (aes.clone(), refused.clone());
+            tokio::spawn(async move { aes.renewed(&refused).await.unwrap().token })
+        })
+        .collect();
+    let mut given = Vec::new();
+    for caller in callers {
+        given.push(caller.await.unwrap().reveal().to_owned());
+    }
+    given.dedup();
+    assert_eq!(given.len(), 1);
+    assert_ne!(given[0], refused.reveal());
+    assert_eq!(stage.events("REFRESH_TOKEN").await, 1);
+    // Whoever still has the one before it gets the newest, and nothing is asked.
+    assert_eq!(aes.renewed(&refused).await.unwrap().token.reveal(), given[0]);
+    assert_eq!(stage.events("REFRESH_TOKEN").await, 1);
+    aes.logout().await.unwrap();
+    assert_eq!(aes.renewed(&refused).await.err().unwrap().code(), "login-required");
+    assert_eq!(stage.events("REFRESH_TOKEN_REUSE").await, 0);
+}
+
+#[tokio::test]
+async fn what_an_installation_does_not_do_it_does_not_begin() {
+    let stage = Stage::set().await;
+    let token = stage.weber().await.authorized().await.unwrap().token;
+    stage.desk.remembered_after(None).await;
+
+    let delegated = stage.desk.start_with(stage.desk.delegated()).await;
+    let asked = stage.desk.keyring.asked();
+    for code in [
+        delegated.start_login(in_french()).await.err().unwrap().code(),
+        delegated.authorized().await.err().unwrap().code(),
+        delegated.choose("1900000001").await.err().unwrap().code(),
+        delegated.renewed(&token).await.err().unwrap().code(),
+    ] {
+        assert_eq!(code, "identity-no-own-login");
+    }
+    assert!(delegated.bearer(token.reveal(), None).await.is_ok());
+    let view = delegated.session().await;
+    assert!(logged_out(&view), "{view:?}");
+    assert_eq!(
+        (view.logins, view.keyring, view.remembered),
+        (Logins::Delegated, KeyringState::Off, false)
+    );
+    assert_eq!(stage.desk.keyring.asked(), asked, "nobody looked for a session to take up");
+
+    let own = AesSettings {
+        logins: Logins::Own,
+        ..stage.desk.settings()
+    };
+    let own = stage.desk.start_with(own).await;
+    assert_eq!(
+        own.bearer(token.reveal(), None).await.err().unwrap().code(),
+        "identity-no-delegated"
+    );
+    assert_eq!(
+        own.bearer("not even a token", None).await.err().unwrap().code(),
+        "identity-no-delegated"
+    );
+    assert!(own.authorized().await.is_ok(), "the remembered session is taken up");
+
+    // Another program of the same user holds the session: this one leaves it alone.
+    let renewals = stage.events("REFRESH_TOKEN").await;
+    let asked = stage.desk.keyring.asked();
+    let elsewhere = AesSettings {
+        elsewhere: true,
+        ..stage.desk.settings()
+    };
+    let elsewhere = stage.desk.start_with(elsewhere).await;
+    let view = elsewhere.session().await;
+    assert_eq!((logged_out(&view), failure(&view)), (true, "session-elsewhere"));
+    for code in [
+        elsewhere.start_login(LoginRequest::default()).await.err().unwrap().code(),
+        elsewhere.authorized().await.err().unwrap().code(),
+        elsewhere.choose("1900000001").await.err().unwrap().code(),
+    ] {
+        assert_eq!(code, "session-elsewhere");
+    }
+    assert!(elsewhere.bearer(token.reveal(), None).await.is_ok());
+    assert_eq!((stage.events("REFRESH_TOKEN").await, stage.desk.keyring.asked()), (renewals, asked));
+    assert!(stage.desk.browser.0.lock().unwrap().len() == 1, "no browser was opened");
 }
 
 #[tokio::test]
 async fn a_wrong_clock_is_named_as_such() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
+    assert_eq!(aes.session().await.clock_skew, None, "nobody has looked yet");
     stage.desk.clock.by(-3600);
     let skew = aes.probe().await.unwrap().clock_skew.unwrap();
     assert!((3598..=3602).contains(&skew.whole_seconds()), "{skew}");
+    assert_eq!(aes.session().await.clock_skew, Some(skew), "positive: this computer is slow");
     let view = stage.desk.log_in(&aes, "dr.weber", "weber").await;
     let failure = view.failure.unwrap();
     assert_eq!((failure.code(), failure.fault()), ("clock-wrong", Fault::You));
@@ -404,17 +615,34 @@ async fn a_wrong_clock_is_named_as_such() {
 }
 
 #[tokio::test]
+async fn a_session_that_stands_outlives_a_clock_that_is_set() {
+    let stage = Stage::set().await;
+    let aes = stage.weber().await;
+    let token = aes.authorized().await.unwrap().token;
+    // Set back by a day, time goes on: the token is renewed when its time has gone by.
+    stage.desk.clock.by(-86_400);
+    assert_eq!(aes.authorized().await.unwrap().token.reveal(), token.reveal());
+    stage.desk.clock.pass(ALMOST_OVER);
+    let next = aes.authorized().await.unwrap().token;
+    assert_ne!(next.reveal(), token.reveal());
+    // Put forward by a day, or the computer slept: what was held is not trusted, and renewed.
+    stage.desk.clock.by(86_400);
+    let after = aes.authorized().await.unwrap().token;
+    assert_ne!(after.reveal(), next.reveal());
+    assert_eq!(stage.events("REFRESH_TOKEN").await, 2);
+    let skew = aes.session().await.clock_skew.unwrap();
+    assert!((skew.whole_seconds() + 86_400).abs() <= 2, "{skew}");
+    stage.desk.clock.by(0);
+    assert!(aes.authorized().await.is_ok());
+    assert_eq!(stage.events("REFRESH_TOKEN_REUSE").await, 0);
+}
+
+#[tokio::test]
 async fn tokens_of_callers_are_checked() {
     let stage = Stage::set().await;
-    let settings = AesSettings {
-        allow_own_login: false,
-        ..stage.desk.settings()
-    };
-    let aes = stage.desk.start_with(settings).await;
-    assert_eq!(aes.start_login("fr").await.err().unwrap().code(), "identity-no-own-login");
-
+    let aes = stage.desk.start_with(stage.desk.delegated()).await;
     let token = stage.exchanged("https://eadmin.lu/", "1900000002").await.unwrap();
-    let authorized = aes.bearer(&token).await.unwrap();
+    let authorized = aes.bearer(&token, None).await.unwrap();
     assert_eq!(authorized.principal.actor.id, "hopital-eai");
     assert_eq!(authorized.principal.physician.name, "Dr Luc Muller");
     assert_eq!(authorized.token.reveal(), token);
@@ -427,18 +655,18 @@ async fn tokens_of_callers_are_checked() {
         (token.clone() + &"A".repeat(16 * 1024), "token-invalid"),
         (token.rsplit_once('.').unwrap().0.to_owned() + ".", "token-invalid"),
     ] {
-        assert_eq!(aes.bearer(&odd).await.err().unwrap().code(), code);
+        assert_eq!(aes.bearer(&odd, None).await.err().unwrap().code(), code);
     }
     stage.desk.clock.by(400);
-    assert_eq!(aes.bearer(&token).await.err().unwrap().code(), "token-expired");
+    assert_eq!(aes.bearer(&token, None).await.err().unwrap().code(), "token-expired");
     stage.desk.clock.by(-400);
-    assert_eq!(aes.bearer(&token).await.err().unwrap().code(), "token-not-yet-valid");
+    assert_eq!(aes.bearer(&token, None).await.err().unwrap().code(), "token-not-yet-valid");
     stage.desk.clock.by(0);
 
     // Another sandbox: same names, other keys, other issuer.
     let other = Stage::set().await;
     let foreign = other.exchanged("https://eadmin.lu/", "1900000002").await.unwrap();
-    let code = aes.bearer(&foreign).await.err().unwrap().code();
+    let code = aes.bearer(&foreign, None).await.err().unwrap().code();
     assert!(matches!(code, "token-invalid" | "token-other-issuer"), "{code}");
 }
 
@@ -447,17 +675,17 @@ async fn an_unknown_key_is_looked_up_but_not_each_time() {
     let stage = Stage::set().await;
     let aes = stage.desk.start().await;
     let token = stage.exchanged("https://eadmin.lu/", "1900000001").await.unwrap();
-    assert!(aes.bearer(&token).await.is_ok());
+    assert!(aes.bearer(&token, None).await.is_ok());
     // {"alg":"RS256","kid":"invented"}
     let (_, rest) = token.split_once('.').unwrap();
     let invented = format!("eyJhbGciOiJSUzI1NiIsImtpZCI6ImludmVudGVkIn0.{rest}");
-    stage.desk.clock.by(40);
+    stage.desk.clock.pass(40);
     stage
         .fault(json!({"service": "aes", "kind": "delay", "ms": 500, "path": "certs"}))
         .await;
     let started = std::time::Instant::now();
     for _ in 0..10 {
-        assert_eq!(aes.bearer(&invented).await.err().unwrap().code(), "token-invalid");
+        assert_eq!(aes.bearer(&invented, None).await.err().unwrap().code(), "token-invalid");
     }
     let elapsed = started.elapsed();
     assert!(

@@ -6,9 +6,8 @@ use econnector_base::{Explain as _, FixedClock};
 use econnector_loopback::{Action, Answer, Approval, Link, LinkError, LinkOptions, Rules, Software, WaitingKind};
 use serde_json::json;
 use time::macros::datetime;
-use uuid::Uuid;
 
-use crate::kit::{Ask, Door, NAME, PATIENT, door, door_with, options, rest, rules};
+use crate::kit::{Ask, Door, NAME, PATIENT, PHYSICIAN, approval_of, door, door_with, options, rest, rules};
 
 fn sign(door: &Door) -> Ask {
     door.ask("POST /econnector/v1/documents")
@@ -16,15 +15,7 @@ fn sign(door: &Door) -> Ask {
 }
 
 fn approval() -> Approval {
-    Approval {
-        action: Action::Cancel,
-        document: Uuid::new_v4(),
-        kind: None,
-        values: None,
-        simulation: None,
-        pdf: None,
-        reason: None,
-    }
+    approval_of(Action::Cancel, PHYSICIAN)
 }
 
 fn software(name: &str, origin: Option<&str>) -> Software {
@@ -98,7 +89,7 @@ async fn trust_for_today_spares_the_questions() {
     let until = view.software[0].trusted_until.unwrap();
     assert!(until > time::OffsetDateTime::now_utc() && until < time::OffsetDateTime::now_utc() + time::Duration::hours(24));
     assert!(!door.file("link.json").contains("trust"));
-    door.link.trust_today(NAME, false).unwrap();
+    door.link.distrust(NAME);
     assert!(door.view().software[0].trusted_until.is_none());
     let line = sign(&door).hold().await;
     let id = door.waiting(1).await[0].id;
@@ -124,7 +115,7 @@ async fn trust_ends_at_midnight() {
         )
     })
     .unwrap();
-    link.trust_today(NAME, true).unwrap();
+    link.trust_today(NAME, PHYSICIAN).unwrap();
     clock.set(datetime!(2026-03-02 22:59 UTC));
     link.approve(&software(NAME, None), approval()).await.unwrap();
     clock.set(datetime!(2026-03-02 23:00 UTC));
@@ -144,12 +135,85 @@ async fn trust_in_a_program_is_no_trust_in_a_page_of_its_name() {
         ..rules()
     };
     let link = Link::open(options(folder.path(), rules)).unwrap();
-    link.trust_today(NAME, true).unwrap();
+    link.trust_today(NAME, PHYSICIAN).unwrap();
     link.approve(&software(NAME, None), approval()).await.unwrap();
     let page = software(NAME, Some("https://praxis.example"));
     assert!(matches!(link.approve(&page, approval()).await, Err(LinkError::ApprovalMissing)));
     assert!(matches!(
         link.approve(&software("Other", None), approval()).await,
+        Err(LinkError::ApprovalMissing)
+    ));
+}
+
+#[tokio::test]
+async fn trust_in_one_physician_s_name_is_none_in_another_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Rules {
+        software: vec![NAME.into()],
+        approval_seconds: 0,
+        ..rules()
+    };
+    let link = Link::open(options(folder.path(), rules)).unwrap();
+    link.trust_today(NAME, PHYSICIAN).unwrap();
+    link.approve(&software(NAME, None), approval()).await.unwrap();
+    let other = || approval_of(Action::Cancel, "1900000002");
+    assert!(matches!(
+        link.approve(&software(NAME, None), other()).await,
+        Err(LinkError::ApprovalMissing)
+    ));
+    link.trust_today(NAME, "1900000002").unwrap();
+    for approval in [approval(), other()] {
+        link.approve(&software(NAME, None), approval).await.unwrap();
+    }
+    link.distrust(NAME);
+    for approval in [approval(), other()] {
+        assert!(matches!(
+            link.approve(&software(NAME, None), approval).await,
+            Err(LinkError::ApprovalMissing)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn yes_to_all_of_today_answers_for_one_physician() {
+    let door = door().await;
+    let ask = |physician: &'static str| {
+        let link = door.link.clone();
+        tokio::spawn(async move { link.approve(&software(NAME, None), approval_of(Action::Cancel, physician)).await })
+    };
+    let first = ask(PHYSICIAN);
+    door.waiting(1).await;
+    let (second, other) = (ask(PHYSICIAN), ask("1900000002"));
+    let waiting = door.waiting(3).await;
+    door.link.answer(waiting[0].id, Answer::Today).unwrap();
+    assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
+    let left = door.waiting(1).await;
+    door.link.answer(left[0].id, Answer::Refuse).unwrap();
+    assert!(matches!(other.await.unwrap(), Err(LinkError::ApprovalRefused)));
+}
+
+#[tokio::test]
+async fn trust_in_a_page_that_was_just_allowed_is_no_trust_in_the_program_of_its_name() {
+    const PAGE: &str = "https://praxis.example";
+    let door = door_with(Rules {
+        approval_seconds: 0,
+        ..rules()
+    })
+    .await;
+    let key = door.link.allow_origin(PAGE).unwrap().key;
+    let line = door
+        .ask("GET /econnector/v1/forms")
+        .with("Origin", PAGE)
+        .but("X-EConnector-Key", &key)
+        .hold()
+        .await;
+    door.waiting(1).await;
+    door.link.decide(NAME, true).unwrap();
+    door.link.trust_today(NAME, PHYSICIAN).unwrap();
+    assert_eq!(rest(line).await.status, 200);
+    door.link.approve(&software(NAME, Some(PAGE)), approval()).await.unwrap();
+    assert!(matches!(
+        door.link.approve(&software(NAME, None), approval()).await,
         Err(LinkError::ApprovalMissing)
     ));
 }

@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::routing::get;
 use econnector_forms::Lang;
-use econnector_loopback::doctor::{self, Level, Report};
+use econnector_loopback::doctor::{self, Level, Report, Trouble};
 use tokio::net::TcpListener;
 
 use crate::kit::{Door, door};
@@ -17,7 +17,7 @@ fn codes(report: &Report) -> Vec<(&str, Level)> {
 }
 
 async fn examine(door: &Door) -> Report {
-    doctor::examine(door.folder.path(), Lang::En).await
+    doctor::examine(door.folder.path(), &[], Lang::En).await
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_door_that_works_is_said_to_work() {
     );
     let mut titles = std::collections::BTreeSet::new();
     for lang in Lang::ALL {
-        titles.insert(doctor::examine(door.folder.path(), lang).await.findings()[0].title.clone());
+        titles.insert(doctor::examine(door.folder.path(), &[], lang).await.findings()[0].title.clone());
     }
     assert_eq!(titles.len(), 4);
 }
@@ -57,10 +57,10 @@ async fn a_door_that_works_is_said_to_work() {
 #[tokio::test]
 async fn a_door_that_is_not_there_is_said_to_be_missing() {
     let folder = tempfile::tempdir().unwrap();
-    let report = doctor::examine(folder.path(), Lang::En).await;
+    let report = doctor::examine(folder.path(), &[], Lang::En).await;
     assert_eq!(codes(&report), [("file-missing", Level::Wrong)]);
     assert!(!report.findings()[0].next.is_empty());
-    let report = doctor::examine(&folder.path().join("none"), Lang::En).await;
+    let report = doctor::examine(&folder.path().join("none"), &[], Lang::En).await;
     assert_eq!(codes(&report), [("file-missing", Level::Wrong)]);
 }
 
@@ -136,7 +136,61 @@ async fn strangers_at_the_address_are_recognised() {
     );
     serving.abort();
 
+    // One that passes for an eConnector, and does not know the key.
+    let impostor = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = impostor.local_addr().unwrap();
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let heard = told.clone();
+    let answer = r#"{"version":"1","usable":true,"checks":[],"link":{"key":"right","software":"allowed","version":"1","environment":"production","proof":"00"}}"#;
+    let router = Router::new().fallback(get(move |headers: axum::http::HeaderMap| async move {
+        heard.lock().unwrap().push(format!("{headers:?}"));
+        answer
+    }));
+    let serving = tokio::spawn(async move { axum::serve(impostor, router).await });
+    file["addresses"] = serde_json::json!([format!("http://{address}")]);
+    std::fs::write(&path, file.to_string()).unwrap();
+    let report = examine(&first).await;
+    assert!(codes(&report).contains(&("address-key-wrong", Level::Wrong)), "{report}");
+    let told = told.lock().unwrap().join("\n");
+    assert!(
+        !told.is_empty() && !told.contains("x-econnector-key"),
+        "nor does an impostor: {told}"
+    );
+    serving.abort();
+
     file["addresses"] = serde_json::json!(["http://192.0.2.1:80"]);
     std::fs::write(&path, file.to_string()).unwrap();
     assert!(codes(&examine(&first).await).contains(&("address-none", Level::Wrong)));
+}
+
+#[tokio::test]
+async fn what_is_wrong_elsewhere_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    let troubles = [
+        Trouble::SettingsBroken {
+            file: file.clone(),
+            reason: "settings: line 4, issuer: missing".into(),
+        },
+        Trouble::RulesBroken {
+            file: file.clone(),
+            reason: "line 1".into(),
+        },
+        Trouble::LinkOff { file: file.clone() },
+    ];
+    for lang in Lang::ALL {
+        let report = doctor::examine(folder.path(), &troubles, lang).await;
+        assert_eq!(
+            codes(&report),
+            [
+                ("settings-broken", Level::Wrong),
+                ("rules-broken", Level::Wrong),
+                ("link-switched-off", Level::Wrong),
+                ("file-missing", Level::Wrong)
+            ]
+        );
+        let text = report.to_string();
+        assert!(text.contains("line 4, issuer") && text.contains("settings.toml"), "{text}");
+        assert!(!text.contains('{'), "{text}");
+    }
 }

@@ -1,11 +1,9 @@
-use std::sync::atomic::Ordering;
-
 use econnector_base::Explain as _;
 use econnector_forms::Lang;
-use econnector_loopback::{Decision, Link, LinkError, Rules, listen, show_running};
+use econnector_loopback::{Decision, Link, LinkError, Rules, TrainingTokens, listen};
 use serde_json::Value;
 
-use crate::kit::{NAME, door, door_with, open, options, router, rules};
+use crate::kit::{NAME, PHYSICIAN, door, door_with, open, options, router, rules};
 
 #[cfg(unix)]
 fn mode(path: &std::path::Path) -> u32 {
@@ -62,6 +60,26 @@ async fn the_connection_file_leads_here_and_goes_with_the_door() {
 }
 
 #[tokio::test]
+async fn where_tokens_for_trying_out_are_had_is_told_only_when_it_was_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = Link::open(options(folder.path(), rules())).unwrap();
+    let file = || -> Value { serde_json::from_slice(&std::fs::read(folder.path().join("connection.json")).unwrap()).unwrap() };
+    let listening = listen(router(&link), link.clone()).await.unwrap();
+    assert!(file().get("training").is_none());
+    listening.stop().await;
+    link.offer_tokens(TrainingTokens {
+        token_endpoint: "https://localhost:1/token".into(),
+        ca_pem: "ca.pem".into(),
+        client_id: "hopital-eai".into(),
+        client_secret: "s3cr3t".into(),
+        ehealth_id: "1900000001".into(),
+    });
+    let listening = listen(router(&link), link.clone()).await.unwrap();
+    assert_eq!(file()["training"]["token_endpoint"], "https://localhost:1/token");
+    listening.stop().await;
+}
+
+#[tokio::test]
 async fn each_start_has_a_key_of_its_own() {
     let mut first = door().await;
     let key = first.key();
@@ -89,7 +107,6 @@ async fn a_live_instance_keeps_its_file_and_a_dead_one_leaves_it() {
     // Killed: the file stayed, and the lock went with the process.
     let path = live.folder.path().join("connection.json");
     std::fs::write(&path, &written).unwrap();
-    assert!(!show_running(live.folder.path()).await, "nobody is there");
     let listening = listen(router(&other), other.clone()).await.unwrap();
     let now: Value = serde_json::from_str(&live.file("connection.json")).unwrap();
     assert_eq!(now["key"], other.connection_key().reveal());
@@ -102,39 +119,6 @@ async fn a_live_instance_keeps_its_file_and_a_dead_one_leaves_it() {
 }
 
 #[tokio::test]
-async fn a_second_start_shows_the_first() {
-    let door = door_with(rules()).await;
-    assert!(show_running(door.folder.path()).await);
-    assert_eq!(door.attention.load(Ordering::SeqCst), 1);
-    let nowhere = tempfile::tempdir().unwrap();
-    assert!(!show_running(nowhere.path()).await);
-    // Only with the key, and only by a program.
-    let show = door.ask("POST /econnector/link/show").without("X-EConnector-Software");
-    show.clone().without("X-EConnector-Key").send().await.is(401, "link-key-missing");
-    show.clone().but("X-EConnector-Key", "x").send().await.is(401, "link-key-wrong");
-    show.clone()
-        .with("Origin", "https://evil.example")
-        .send()
-        .await
-        .is(403, "link-origin-refused");
-    assert_eq!(show.send().await.status, 204);
-    assert_eq!(door.attention.load(Ordering::SeqCst), 2);
-    let get = door.ask("GET /econnector/link/show");
-    tokio::select! {
-        told = get.send() => panic!("a read shows nothing: {told:?}"),
-        waiting = door.waiting(1) => assert_eq!(waiting.len(), 1),
-    }
-    // A file that names another computer is not believed.
-    let path = door.folder.path().join("connection.json");
-    let elsewhere = door
-        .file("connection.json")
-        .replace("127.0.0.1", "192.0.2.1")
-        .replace("[::1]", "192.0.2.2");
-    std::fs::write(&path, elsewhere).unwrap();
-    assert!(!show_running(door.folder.path()).await);
-}
-
-#[tokio::test]
 async fn decisions_outlive_the_program() {
     let mut door = door_with(rules()).await;
     for name in ["Allowed", "Refused"] {
@@ -144,7 +128,7 @@ async fn decisions_outlive_the_program() {
         drop(line);
     }
     let page = door.link.allow_origin("https://praxis.example").unwrap();
-    door.link.trust_today("Allowed", true).unwrap();
+    door.link.trust_today("Allowed", PHYSICIAN).unwrap();
     let text = door.file("link.json");
     assert!(
         !text.contains(&page.key) && !text.contains(&door.key()),
@@ -266,8 +250,7 @@ async fn a_file_of_another_user_is_not_believed() {
     }
     let error = Link::open(options(folder, rules())).err().unwrap();
     assert!(error.to_string().contains("another user"), "{error}");
-    assert!(!show_running(folder).await);
-    let report = econnector_loopback::doctor::examine(folder, Lang::En).await;
+    let report = econnector_loopback::doctor::examine(folder, &[], Lang::En).await;
     assert_eq!(report.findings()[0].code, "file-foreign");
     assert_eq!(report.findings()[1].code, "decisions-unusable");
 }

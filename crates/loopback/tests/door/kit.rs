@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "Praxis";
+/// In whose name.
+pub(crate) const PHYSICIAN: &str = "1900000001";
 /// Stands in a value; must stand nowhere else.
 pub(crate) const PATIENT: &str = "Schmit-Kieffer";
 
@@ -102,16 +104,17 @@ async fn forms(software: Extension<Software>) -> String {
     format!("for {}", software.name)
 }
 
+/// A question about a document of its own.
+pub(crate) fn approval_of(action: Action, physician: &str) -> Approval {
+    Approval::of(action, Uuid::new_v4(), physician)
+}
+
 async fn sign(State(link): State<Link>, Extension(software): Extension<Software>, Json(body): Json<Value>) -> Response {
     let values = body["values"].as_object().cloned().unwrap_or_default();
     let approval = Approval {
-        action: Action::Sign,
-        document: Uuid::new_v4(),
         kind: Some("form".into()),
         values: Some(Patient::new(values)),
-        simulation: None,
-        pdf: None,
-        reason: None,
+        ..approval_of(Action::Sign, PHYSICIAN)
     };
     match link.approve(&software, approval).await {
         Ok(()) => StatusCode::CREATED.into_response(),

@@ -1,6 +1,6 @@
 use econnector_forms::Lang;
 
-use crate::kit::{NAME, door, raw};
+use crate::kit::{NAME, door};
 
 #[tokio::test]
 async fn who_proves_himself_passes() {
@@ -298,8 +298,34 @@ async fn strangers_learn_only_what_is_open() {
     let unnamed = link(status.without("X-EConnector-Software").send().await);
     assert_eq!(unnamed["software"], "absent");
     assert!(door.view().waiting.is_empty(), "the status asks nobody");
+    // What is no preflight of a listed page is a request like any other.
     let options = door.ask("OPTIONS /econnector/v1/forms").without("X-EConnector-Key").send().await;
-    assert_eq!((options.status, options.header("access-control-allow-origin")), (405, None));
+    options.is(401, "link-key-missing");
+    assert_eq!(options.header("access-control-allow-origin"), None);
+    assert_eq!(door.ask("OPTIONS /econnector/v1/forms").send().await.status, 405);
+}
+
+#[tokio::test]
+async fn the_program_proves_that_it_knows_the_key_and_tells_nobody() {
+    let door = door().await;
+    let status = door.ask("GET /econnector/status").without("X-EConnector-Key");
+    let proof = |told: crate::kit::Told| told.json()["link"]["proof"].as_str().map(ToOwned::to_owned);
+    let challenge = "5fbc9b2e-challenge";
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, door.key().as_bytes());
+    let tag = ring::hmac::sign(&key, challenge.as_bytes());
+    let expected: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let asked = |said: &str| status.clone().with("X-EConnector-Challenge", said);
+    assert_eq!(proof(asked(challenge).send().await), Some(expected));
+    assert_ne!(
+        proof(asked("5fbc9b2e-challengf").send().await),
+        proof(asked(challenge).send().await)
+    );
+    assert_eq!(proof(status.send().await), None);
+    for wrong in ["short", &"x".repeat(129), "with a blank in it, and long"] {
+        assert_eq!(proof(asked(wrong).send().await), None, "{wrong}");
+    }
+    let twice = asked(challenge).with("X-EConnector-Challenge", challenge);
+    assert_eq!(proof(twice.send().await), None);
 }
 
 #[tokio::test]
@@ -322,17 +348,4 @@ async fn refusals_are_told_in_the_language_of_the_caller() {
     patient.send().await;
     let view = serde_json::to_string(&door.view()).unwrap();
     assert!(!view.contains("Schmit") && !view.contains("1950"), "{view}");
-}
-
-#[tokio::test]
-async fn guarded_twice_is_guarded_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let link = econnector_loopback::Link::open(crate::kit::options(folder.path(), crate::kit::rules())).unwrap();
-    let router = econnector_loopback::guarded(crate::kit::router(&link), link.clone());
-    let listening = econnector_loopback::listen(router, link.clone()).await.unwrap();
-    let address = listening.addresses()[0];
-    let request = format!("GET /nowhere HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    raw(address, request.as_bytes()).await.is(401, "link-key-missing");
-    assert_eq!(link.view(Lang::En).refused[0].times, 1);
-    listening.stop().await;
 }

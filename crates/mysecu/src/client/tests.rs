@@ -1,15 +1,18 @@
 use std::{
     collections::VecDeque,
-    sync::{Mutex, atomic::AtomicUsize, atomic::Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration as StdDuration,
 };
 
-use econnector_base::{Explain as _, Fault, FixedClock, Secret};
+use econnector_base::{AuthorityWords, Explain, Fault, FixedClock, Secret};
 use econnector_net::TlsReason;
 
 use super::*;
 use crate::{
-    JwtOnBehalfOf,
+    AccessToken, JwtOnBehalfOf,
     testing::{Authority, CountedIds, NOW, PKI, answer, fault, response_info, space},
 };
 
@@ -215,6 +218,66 @@ async fn a_token_serves_its_space_and_holder_only() {
         .await
         .unwrap();
     assert_eq!(scene.calls(), "TXTXTX");
+}
+
+/// Somebody with a session: counts how often a token is asked for, and has none while logged out.
+#[derive(Default)]
+struct Session {
+    asked: AtomicUsize,
+    logged_out: AtomicBool,
+}
+
+#[async_trait]
+impl AccessToken for Session {
+    async fn fresh(&self) -> Result<Arc<Secret>, Box<dyn Explain + Send + Sync>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.logged_out.load(Ordering::SeqCst) {
+            let words = AuthorityWords::new("invalid_grant", "Session not active");
+            return Err(Box::new(MySecuError::TokenRefused(Said {
+                words,
+                correlation_id: None,
+                namespace: None,
+                details: Vec::new(),
+            })));
+        }
+        Ok(Arc::new(Secret::new("eyJh.eyJz.c2ln")))
+    }
+}
+
+#[tokio::test]
+async fn the_session_is_asked_for_a_token_only_when_the_sts_is_asked() {
+    let refused = || http(500, fault("wsse:InvalidSecurityToken", "expired", ""));
+    let scene = scene(vec![
+        issued("t1"),
+        receipt(),
+        receipt(),
+        refused(),
+        issued("t2"),
+        receipt(),
+        refused(),
+    ]);
+    let session = Arc::new(Session::default());
+    let space = Space {
+        token: session.clone(),
+        ..space()
+    };
+    let asked = || session.asked.load(Ordering::SeqCst);
+    scene.mysecu.exchange(&space, &message()).await.unwrap();
+    assert_eq!(asked(), 1);
+    scene.mysecu.exchange(&space, &message()).await.unwrap();
+    assert_eq!(asked(), 1);
+    scene.mysecu.exchange(&space, &message()).await.unwrap();
+    assert_eq!(asked(), 2);
+
+    // Logged out meanwhile: the mySecu token still serves, but is not replaced any more, and nothing is sent without one.
+    session.logged_out.store(true, Ordering::SeqCst);
+    let error = scene.mysecu.exchange(&space, &message()).await.err().unwrap();
+    assert!(matches!(&error, MySecuError::NoToken(_)), "{error}");
+    assert_eq!((error.code(), error.maybe_deposited()), ("mysecu-token-refused", false));
+    assert_eq!(error.authority().unwrap().code, "invalid_grant");
+    assert_eq!(scene.calls(), "TXXXTXX");
+    scene.mysecu.end(&space).await.unwrap();
+    assert_eq!((scene.calls().as_str(), asked()), ("TXXXTXX", 3));
 }
 
 #[tokio::test]

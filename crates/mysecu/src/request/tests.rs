@@ -4,6 +4,7 @@ use std::{
 };
 
 use bergshamra::{DsigContext, KeysManager, keys::loader::load_x509_cert_der};
+use econnector_base::Secret;
 
 use super::*;
 use crate::{
@@ -29,7 +30,8 @@ fn business(xml: &str) -> String {
 }
 
 fn trust() -> String {
-    let body = sts::issue(&space(), "https://mysecu.test/sync", &JwtOnBehalfOf.carry(&space().token));
+    let carried = JwtOnBehalfOf.carry(&Secret::new("eyJh.eyJz.c2ln"));
+    let body = sts::issue(&space(), "https://mysecu.test/sync", &carried);
     let request = Unsigned {
         namespaces: &sts::NAMESPACES,
         tokens: "",

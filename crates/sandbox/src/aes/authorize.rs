@@ -9,6 +9,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use serde_json::json;
+use time::Duration;
 use url::{Host, Url};
 
 use super::{
@@ -93,13 +94,20 @@ fn ask(aes: &Aes, peer: &Peer, struck: Struck, headers: &HeaderMap, parameters: 
         challenge: Some(challenge.to_owned()),
         scope: get("scope").unwrap_or("openid").to_owned(),
     };
-    let known = session_cookie(headers).and_then(|id| aes.store.session(&id));
-    match (known, get("prompt")) {
-        (Some(session), prompt) if prompt != Some("login") => grant(aes, peer, asked, &session),
-        (_, Some("none")) => back("login_required", "Nobody is logged in"),
-        _ => {
+    let prompted = |what: &str| get("prompt").is_some_and(|prompt| prompt.split(' ').any(|one| one == what));
+    // OpenID Connect Core 3.1.2.1: whoever logged in longer ago does so again.
+    let max_age = get("max_age").and_then(|seconds| seconds.parse().ok()).map(Duration::seconds);
+    let recent = |session: &Session| max_age.is_none_or(|max_age| crate::now() - session.since < max_age);
+    let known = session_cookie(headers)
+        .and_then(|id| aes.store.session(&id))
+        .filter(|session| !prompted("login") && recent(session));
+    match known {
+        Some(session) => grant(aes, peer, asked, &session),
+        None if prompted("none") => back("login_required", "Nobody is logged in"),
+        None => {
             let login = aes.store.await_login(asked);
-            Html(page::login(language, &form_action(&login), "", None)).into_response()
+            let hint = get("login_hint").unwrap_or_default();
+            Html(page::login(language, &form_action(&login), hint, None)).into_response()
         }
     }
 }

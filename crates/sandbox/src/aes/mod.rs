@@ -5,7 +5,10 @@ mod page;
 mod store;
 mod token;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Extension, Form, Json, Router,
@@ -13,10 +16,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{Html, IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde_json::{Value, json};
 use url::Url;
+use uuid::Uuid;
 
 use crate::{
     Shared,
@@ -35,6 +39,8 @@ pub(crate) struct Aes {
     store: Store,
     /// Where the browser logs in: the realm itself, or the plain HTTP door.
     authorization_endpoint: String,
+    /// The families of refresh tokens of which one is being redeemed.
+    redeeming: Mutex<Vec<Uuid>>,
 }
 
 type Parameters = HashMap<String, String>;
@@ -45,6 +51,7 @@ pub(crate) fn service(shared: Arc<Shared>, authorization_endpoint: String) -> Ar
         shared,
         store,
         authorization_endpoint,
+        redeeming: Mutex::default(),
     })
 }
 
@@ -67,11 +74,18 @@ pub(crate) fn login_router(aes: Arc<Aes>) -> Router {
     with_faults(Router::new().nest(REALM, login), aes)
 }
 
+/// What may be done to the realm from outside.
+pub(crate) fn control(aes: Arc<Aes>) -> Router {
+    Router::new().route("/aes/sessions", delete(end_sessions)).with_state(aes)
+}
+
 fn with_faults(router: Router<Arc<Aes>>, aes: Arc<Aes>) -> Router {
-    let faults = aes.shared.faults.clone();
+    let (shared, faults) = (aes.shared.clone(), aes.shared.faults.clone());
     router
-        .with_state(aes)
+        .with_state(aes.clone())
         .layer(middleware::from_fn_with_state((Service::Aes, faults), faults::inject))
+        .layer(middleware::from_fn_with_state(aes, token::watch_redemptions))
+        .layer(middleware::from_fn_with_state(("userinfo", shared), crate::watch_tokens))
 }
 
 impl Aes {
@@ -80,11 +94,7 @@ impl Aes {
     }
 
     fn event(&self, kind: &str, details: Value) {
-        let mut event = json!({"at": crate::timestamp(crate::now()), "type": kind});
-        if let (Some(event), Value::Object(details)) = (event.as_object_mut(), details) {
-            event.extend(details.into_iter().filter(|(_, value)| !value.is_null()));
-        }
-        self.shared.records.aes(event);
+        self.shared.event(kind, details);
     }
 }
 
@@ -132,7 +142,7 @@ async fn userinfo(State(aes): State<Arc<Aes>>, headers: HeaderMap) -> Response {
     let Some(token) = bearer(&headers) else {
         return refused("token missing");
     };
-    match aes.shared.tokens.check(token, aes.issuer()) {
+    match aes.shared.access(token) {
         Err(why) => refused(why),
         Ok(access) if access.text("sid").is_some_and(|sid| !aes.store.session_lives(sid)) => refused("session ended"),
         Ok(access) => {
@@ -142,6 +152,12 @@ async fn userinfo(State(aes): State<Arc<Aes>>, headers: HeaderMap) -> Response {
             Json(Value::Object(claims)).into_response()
         }
     }
+}
+
+/// Everybody is logged out, as after a night or a restart of the provider; nobody is told.
+async fn end_sessions(State(aes): State<Arc<Aes>>) -> StatusCode {
+    aes.store.end_all();
+    StatusCode::NO_CONTENT
 }
 
 async fn logout_by_link(

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use super::Parameters;
-use crate::people::PEOPLE;
+use crate::people::{PEOPLE, Person};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
@@ -58,8 +58,12 @@ pub(super) fn login(language: Language, action: &str, username: &str, error: Opt
             } else {
                 t("médecin, services web non activés", "physician, web services not activated")
             };
+            let others = person.acts_for.iter().filter_map(|id| Person::with_ehealth_id(id));
+            let others: String = others
+                .map(|other| format!(", {} {}", t("pour", "for"), escape(other.name)))
+                .collect();
             format!(
-                "<tr><td>{}<br><small>{role}</small></td><td><code>{}</code></td><td><code>{}</code></td></tr>",
+                "<tr><td>{}<br><small>{role}{others}</small></td><td><code>{}</code></td><td><code>{}</code></td></tr>",
                 escape(person.name),
                 escape(person.username),
                 escape(person.password)

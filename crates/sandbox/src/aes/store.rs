@@ -152,6 +152,14 @@ impl Store {
         inner.sessions.remove(id).map(|session| session.person.username)
     }
 
+    /// Ends all sessions, and with them every code and refresh token; login pages stay open.
+    pub(super) fn end_all(&self) {
+        let mut inner = self.lock();
+        inner.codes.clear();
+        inner.families.clear();
+        inner.sessions.clear();
+    }
+
     pub(super) fn end_session_of(&self, refresh_token: &str, client_id: &str) -> Option<&'static str> {
         let grant = {
             let inner = self.lock();
@@ -267,6 +275,18 @@ impl Store {
             session.idle_until = until;
         }
         Rotated::Fresh(grant, fresh)
+    }
+
+    /// To which login or exchange a refresh token belongs, spent or not.
+    pub(super) fn family_of(&self, token: &str) -> Option<Uuid> {
+        self.lock().family_of(token)
+    }
+
+    /// Whose refresh token this was, when it has been redeemed.
+    pub(super) fn spent_by(&self, token: &str) -> Option<&'static str> {
+        let inner = self.lock();
+        let family = inner.families.values().find(|family| family.spent.contains(token))?;
+        Some(family.grant.person.username)
     }
 
     pub(super) fn revoke(&self, token: &str, client_id: &str) {

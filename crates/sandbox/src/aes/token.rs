@@ -1,11 +1,13 @@
 //! The token endpoint: code, refresh, exchange.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::{
     Extension, Form, Json,
-    extract::State,
+    body::{Body, to_bytes},
+    extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{
@@ -24,6 +26,7 @@ use crate::{
     AUDIENCE, SandboxError,
     faults::{Kind, Struck},
     people::{Client, Person},
+    serve::Cut,
 };
 
 /// RFC 8693.
@@ -74,6 +77,59 @@ impl From<SandboxError> for Refusal {
 }
 
 const NO_STORE: [(header::HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+
+/// A form that asks for tokens has a few hundred bytes, with a token in it some thousand.
+const LARGEST_FORM: usize = 256 * 1024;
+
+/// Middleware around the fault switch: two redemptions of one family's refresh tokens at once are noted, a delayed one included, for a
+/// client that renews from two places is one slow answer away from losing its session; and so is an answer that the switch cuts.
+pub(super) async fn watch_redemptions(State(aes): State<Arc<Aes>>, request: Request, next: Next) -> Response {
+    if !request.uri().path().ends_with("/token") {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let Ok(form) = to_bytes(body, LARGEST_FORM).await else {
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "Form too large").into_response();
+    };
+    let token = url::form_urlencoded::parse(&form)
+        .find(|(name, _)| name == "refresh_token")
+        .map(|(_, token)| token.into_owned());
+    let family = token.as_deref().and_then(|token| aes.store.family_of(token));
+    let _redeeming = family.map(|family| Redeeming::begin(&aes, family));
+    let response = next.run(Request::from_parts(head, Body::from(form))).await;
+    if response.extensions().get::<Cut>().is_some()
+        && let Some(username) = token.and_then(|token| aes.store.spent_by(&token))
+    {
+        aes.event("REFRESH_TOKEN_LOST", json!({"username": username}));
+    }
+    response
+}
+
+/// A redemption under way, until its answer is made or nobody waits for it any more.
+struct Redeeming<'a> {
+    aes: &'a Aes,
+    family: Uuid,
+}
+
+impl<'a> Redeeming<'a> {
+    fn begin(aes: &'a Aes, family: Uuid) -> Self {
+        let mut under_way = aes.redeeming.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.contains(&family) {
+            aes.event("REFRESH_TOKEN_OVERLAP", json!({}));
+        }
+        under_way.push(family);
+        Self { aes, family }
+    }
+}
+
+impl Drop for Redeeming<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.aes.redeeming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(position) = under_way.iter().position(|family| *family == self.family) {
+            under_way.swap_remove(position);
+        }
+    }
+}
 
 pub(super) async fn token(
     State(aes): State<Arc<Aes>>,
@@ -225,11 +281,7 @@ fn by_exchange(aes: &Aes, client: &'static Client, form: &Parameters) -> Result<
     let actor = match form.get("subject_token") {
         None => client.id.to_owned(),
         Some(token) => {
-            let access = aes
-                .shared
-                .tokens
-                .check(token, aes.issuer())
-                .map_err(|_| Refusal::invalid_request("Invalid token"))?;
+            let access = aes.shared.access(token).map_err(|_| Refusal::invalid_request("Invalid token"))?;
             access.text("sub").unwrap_or(client.id).to_owned()
         }
     };
@@ -258,8 +310,11 @@ fn by_exchange(aes: &Aes, client: &'static Client, form: &Parameters) -> Result<
 }
 
 fn answer(aes: &Aes, grant: &Grant, refresh_token: Option<String>) -> Result<Value, SandboxError> {
-    let now = crate::now().unix_timestamp();
-    let until = now.saturating_add_unsigned(aes.shared.access_ttl);
+    let issued = crate::now();
+    let now = issued.unix_timestamp();
+    // Whole seconds, rounded so that no token lives shorter than `expires_in` says.
+    let rounded_up = now + i64::from(issued.nanosecond() > 0);
+    let until = rounded_up.saturating_add_unsigned(aes.shared.access_ttl);
     let common = |kind: &str, audience: Value| {
         let mut claims = Map::new();
         claims.insert("exp".into(), until.into());

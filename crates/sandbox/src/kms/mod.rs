@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
+    body::{Body, to_bytes},
     extract::{OriginalUri, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode},
     middleware::{self, Next},
@@ -22,12 +23,15 @@ use serde_json::{Value, json};
 use crate::{
     SandboxError, Shared,
     faults::{self, Kind, Service, Struck},
+    jwt::Access,
     people::{PEOPLE, Person},
     pki::SignerCertificate,
 };
 
 /// What is signed is a handful of attributes; anything bigger is a document sent by mistake.
 const LARGEST_DATA: usize = 64 * 1024;
+/// The same in base64, with the JSON around it.
+const LARGEST_QUESTION: usize = 2 * LARGEST_DATA;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let faults = shared.faults.clone();
@@ -36,8 +40,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v3/sign-data", post(sign))
         .route("/api/v3/sign-timestamp", post(stamp))
         .layer(middleware::from_fn_with_state(shared.clone(), note))
-        .with_state(shared)
+        .with_state(shared.clone())
         .layer(middleware::from_fn_with_state((Service::Kms, faults), faults::inject))
+        .layer(middleware::from_fn_with_state(("kms", shared), crate::watch_tokens))
 }
 
 /// An error answer; the service's own words.
@@ -70,12 +75,21 @@ async fn note(State(shared): State<Arc<Shared>>, OriginalUri(uri): OriginalUri, 
         .cloned()
         .or_else(|| HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).ok())
         .unwrap_or(HeaderValue::from_static("none"));
-    let physician = physician(&shared, request.headers(), Struck(None)).ok();
+    let (head, body) = request.into_parts();
+    let Ok(question) = to_bytes(body, LARGEST_QUESTION).await else {
+        return Refusal::bad_request("data too large").into_response();
+    };
+    let access = access(&shared, &head.headers).ok();
+    let physician = access.as_ref().and_then(|access| {
+        let question = serde_json::from_slice(&question).unwrap_or_default();
+        physician(access, &question, Struck(None)).ok()
+    });
     let at = crate::timestamp(crate::now());
-    let mut response = next.run(request).await;
+    let mut response = next.run(Request::from_parts(head, Body::from(question))).await;
     shared.records.kms(json!({
         "at": at,
         "path": uri.path(),
+        "username": access.as_ref().and_then(|access| access.text("preferred_username")),
         "ehealth_id": physician.and_then(|p| p.ehealth_id),
         "status": response.status().as_u16(),
         "correlation_id": correlation.to_str().unwrap_or_default(),
@@ -84,25 +98,32 @@ async fn note(State(shared): State<Arc<Shared>>, OriginalUri(uri): OriginalUri, 
     response
 }
 
-/// Whom the token allows the KMS to sign for.
-fn physician(shared: &Shared, headers: &HeaderMap, struck: Struck) -> Result<&'static Person, Refusal> {
+/// Who asks.
+fn access(shared: &Shared, headers: &HeaderMap) -> Result<Access, Refusal> {
     let unauthorized = |why: &str| Refusal(StatusCode::UNAUTHORIZED, "KMS-401", why.to_owned());
     let token = crate::aes::bearer(headers).ok_or_else(|| unauthorized("token missing"))?;
-    let access = shared.tokens.check(token, &shared.issuer).map_err(unauthorized)?;
-    let forbidden = || Refusal(StatusCode::FORBIDDEN, "KMS-403", "no signature for this person".into());
-    if struck.by(Kind::Refuse) {
-        return Err(forbidden());
-    }
-    access.text("eHealthId").and_then(Person::with_ehealth_id).ok_or_else(forbidden)
+    shared.access(token).map_err(unauthorized)
+}
+
+/// Whom the KMS signs for: the `subject` of the question, when the token is hers or lists her; without one, the physician of the token.
+fn physician(access: &Access, question: &Value, struck: Struck) -> Result<&'static Person, Refusal> {
+    let physician = match question.get("subject") {
+        None => access.text("eHealthId"),
+        Some(subject) => subject.as_str().filter(|id| access.acts_for(id)),
+    };
+    physician
+        .filter(|_| !struck.by(Kind::Refuse))
+        .and_then(Person::with_ehealth_id)
+        .ok_or_else(|| Refusal(StatusCode::FORBIDDEN, "KMS-403", "no signature for this person".into()))
 }
 
 async fn certificate(
     State(shared): State<Arc<Shared>>,
     Extension(struck): Extension<Struck>,
     headers: HeaderMap,
-    Json(_): Json<Value>,
+    Json(body): Json<Value>,
 ) -> Result<Json<Value>, Refusal> {
-    let mut holder = physician(&shared, &headers, struck)?;
+    let mut holder = physician(&access(&shared, &headers)?, &body, struck)?;
     if struck.by(Kind::OtherCertificate) {
         holder = another(holder);
     }
@@ -122,7 +143,7 @@ async fn sign(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>, Refusal> {
-    let mut holder = physician(&shared, &headers, struck)?;
+    let mut holder = physician(&access(&shared, &headers)?, &body, struck)?;
     let expected = if holder.rsa_signature { "SHA256withRSA" } else { "SHA256withECDSA" };
     if body.get("algorithm").and_then(Value::as_str) != Some(expected) {
         return Err(Refusal(
@@ -152,7 +173,7 @@ async fn stamp(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>, Refusal> {
-    physician(&shared, &headers, struck)?;
+    physician(&access(&shared, &headers)?, &body, struck)?;
     let request = data(&body)?;
     let unit = match struck.0 {
         Some(Kind::Expired) => &shared.pki.tsa_expired,

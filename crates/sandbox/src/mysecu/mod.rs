@@ -42,7 +42,7 @@ use uuid::Uuid;
 use crate::{
     SandboxError, Shared,
     control::{Exchange, Links},
-    faults::{self, Kind, Service, Struck},
+    faults::{self, Arrived, Kind, Service, Struck},
     serve::Peer,
 };
 use message::Message;
@@ -180,6 +180,7 @@ async fn receive(
     State(mysecu): State<Arc<Mysecu>>,
     Extension(peer): Extension<Peer>,
     Extension(struck): Extension<Struck>,
+    Extension(arrived): Extension<Arrived>,
     OriginalUri(uri): OriginalUri,
     request: Request,
 ) -> Response {
@@ -191,7 +192,7 @@ async fn receive(
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
 
-    let (outcome, body) = match mysecu.process(uri.path(), &head.headers, &envelope, &peer, struck) {
+    let (outcome, body) = match mysecu.process(uri.path(), &head.headers, &envelope, &peer, (struck, arrived)) {
         Ok(mut outcome) => {
             let body = std::mem::take(&mut outcome.body);
             (outcome, Ok(body))
@@ -230,7 +231,14 @@ impl Mysecu {
         self.shared.register.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn process(&self, path: &str, headers: &HeaderMap, envelope: &str, peer: &Peer, struck: Struck) -> Result<Outcome, Fault> {
+    fn process(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        envelope: &str,
+        peer: &Peer,
+        (struck, arrived): (Struck, Arrived),
+    ) -> Result<Outcome, Fault> {
         if envelope.len() > LARGEST {
             return Err(Fault::client("MESSAGE_TROP_GRAND", format!("Le message dépasse {LARGEST} octets")));
         }
@@ -255,7 +263,7 @@ impl Mysecu {
         let message = Message::read(&document)?;
         let signed = wss::check(&document, &message, client)?;
         if path == TRUST {
-            sts::answer(self, &document, &message, &signed, client, struck)
+            sts::answer(self, &document, &message, &signed, client, (struck, arrived))
         } else {
             exchange::answer(self, &document, &message, client, struck)
         }

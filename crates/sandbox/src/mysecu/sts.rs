@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{Fault, Issued, Mysecu, Outcome, SYNC_EXCHANGE, message::Message, ns, wss::Signed};
 use crate::{
-    faults::{Kind, Struck},
-    people::Person,
+    faults::{Arrived, Kind, Struck},
+    people::PEOPLE,
     xml::{attribute, child, elements, is, text},
 };
 
@@ -38,7 +38,7 @@ pub(super) fn answer(
     message: &Message,
     signed: &Signed,
     client: &CertificateDer<'_>,
-    struck: Struck,
+    (struck, arrived): (Struck, Arrived),
 ) -> Result<Outcome, Fault> {
     let request = message.content;
     if !is(document, request, ns::WST, "RequestSecurityToken") {
@@ -49,7 +49,7 @@ pub(super) fn answer(
         .map(|node| text(document, node))
         .as_deref()
     {
-        Some(ns::ISSUE) => issue(mysecu, document, request, client, struck),
+        Some(ns::ISSUE) => issue(mysecu, document, request, client, (struck, arrived)),
         Some(ns::CANCEL) => cancel(mysecu, document, request, client),
         _ => Err(Fault::client("DEMANDE_INVALIDE", "wst:RequestType inconnu")),
     }
@@ -78,7 +78,13 @@ fn fresh(document: &Document<'_>, message: &Message, signed: &Signed) -> Result<
     Ok(())
 }
 
-fn issue(mysecu: &Mysecu, document: &Document<'_>, request: NodeId, client: &CertificateDer<'_>, struck: Struck) -> Result<Outcome, Fault> {
+fn issue(
+    mysecu: &Mysecu,
+    document: &Document<'_>,
+    request: NodeId,
+    client: &CertificateDer<'_>,
+    (struck, Arrived(arrived)): (Struck, Arrived),
+) -> Result<Outcome, Fault> {
     let invalid = |what: &str| Fault::client("DEMANDE_INVALIDE", what);
     if child(document, request, ns::WST, "TokenType")
         .map(|node| text(document, node))
@@ -94,21 +100,23 @@ fn issue(mysecu: &Mysecu, document: &Document<'_>, request: NodeId, client: &Cer
     let code = space(document, request).ok_or_else(|| invalid("wst:Claims ne désigne aucun espace"))?;
 
     let unauthenticated = |why: &str| Fault::authentication("JETON_OIDC_REFUSE", format!("Jeton d'accès refusé : {why}"));
+    let token = access_token(document, request).ok_or_else(|| unauthenticated("wst:OnBehalfOf"))?;
+    mysecu.shared.note_expired(&token, "sts", arrived);
     if struck.by(Kind::Expired) {
         return Err(unauthenticated("token expired"));
     }
-    let token = access_token(document, request).ok_or_else(|| unauthenticated("wst:OnBehalfOf"))?;
-    let access = mysecu.shared.tokens.check(&token, &mysecu.shared.issuer).map_err(unauthenticated)?;
-    let physician = access
-        .text("eHealthId")
-        .and_then(Person::with_ehealth_id)
-        .ok_or_else(|| Fault::authentication("MEDECIN_INCONNU", "Le jeton ne désigne aucun médecin"))?;
-    if !physician.provider_codes.contains(&code.as_str()) {
-        return Err(Fault::authentication(
-            "ESPACE_REFUSE",
-            format!("L'espace {code} n'est pas celui du médecin"),
-        ));
+    let access = mysecu.shared.access(&token).map_err(unauthenticated)?;
+    // The physician of the token, and those for whom its holder acts.
+    let mut physicians = PEOPLE
+        .iter()
+        .filter(|person| person.ehealth_id.is_some_and(|id| access.acts_for(id)))
+        .peekable();
+    if physicians.peek().is_none() {
+        return Err(Fault::authentication("MEDECIN_INCONNU", "Le jeton ne désigne aucun médecin"));
     }
+    let physician = physicians
+        .find(|person| person.provider_codes.contains(&code.as_str()))
+        .ok_or_else(|| Fault::authentication("ESPACE_REFUSE", format!("L'espace {code} n'est pas celui du médecin")))?;
     if !physician.activated || struck.by(Kind::Refuse) {
         let message = format!("Les services web ne sont pas activés pour l'espace {code}");
         return Err(Fault::authentication("ESPACE_NON_ACTIVE", message));

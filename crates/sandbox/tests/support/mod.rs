@@ -27,6 +27,11 @@ pub fn client(ready: &Ready) -> Client {
     builder(ready).build().unwrap()
 }
 
+/// The same, for whom `host` is at `address`.
+pub fn client_that_finds(ready: &Ready, host: &str, address: std::net::SocketAddr) -> Client {
+    builder(ready).resolve(host, address).build().unwrap()
+}
+
 /// Dr Weber's practice.
 pub fn weber(ready: &Ready) -> Practice {
     practice(ready, &ready.client_p12)

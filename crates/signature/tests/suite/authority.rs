@@ -5,8 +5,7 @@ use std::{process::Command, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use der::{Decode, Encode};
-use econnector_base::Secret;
-use econnector_signature::{Algorithm, Probe, SignatureError, Signer, SignerCertificate, TrustStore};
+use econnector_signature::{Algorithm, Bearer, Probe, SignatureError, Signer, SignerCertificate, TrustStore};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P384_SHA384, SigningKey,
@@ -290,7 +289,7 @@ impl Authority {
 
 #[async_trait]
 impl Signer for Authority {
-    async fn certificate(&self, _: &Secret) -> Result<SignerCertificate, SignatureError> {
+    async fn certificate(&self, _: &Bearer) -> Result<SignerCertificate, SignatureError> {
         self.note("certificate");
         let der = match self.misdeed {
             Misdeed::CertificateGarbage => b"not a certificate".to_vec(),
@@ -303,12 +302,12 @@ impl Signer for Authority {
         })
     }
 
-    async fn sign(&self, _: &Secret, data: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
+    async fn sign(&self, _: &Bearer, data: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
         self.note("sign");
         Ok(self.signature_of(data))
     }
 
-    async fn timestamp(&self, _: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    async fn timestamp(&self, _: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
         self.note("timestamp");
         Ok(self.stamp(query))
     }

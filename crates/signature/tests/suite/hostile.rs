@@ -1,7 +1,7 @@
 //! Files that want to be taken for what they are not.
 
-use econnector_signature::{Doubt, PdfProblem, SignatureError, TrustStore, Verification, verify};
-use lopdf::{Document, IncrementalDocument, Object, dictionary};
+use econnector_signature::{Doubt, PdfProblem, SignatureError, TrustStore, Verification, check_pdf, verify};
+use lopdf::{Document, IncrementalDocument, Object, Stream, dictionary};
 
 use crate::{
     authority::{Authority, now},
@@ -207,4 +207,69 @@ fn fields_in_circles_end() {
         .set("AcroForm", dictionary! { "Fields" => vec![field.into()] });
     let bytes = saved(circle, Style::Classic);
     assert_eq!(judged(&bytes, &Authority::new()), Err(SignatureError::NotSigned));
+}
+
+/// What unfolds beyond measure is refused before anybody is asked to sign it, however it is folded.
+#[test]
+fn what_unfolds_to_gigabytes_is_refused() {
+    let zeros = || vec![0_u8; 33 * 1024 * 1024];
+    let folded = |content: Vec<u8>| {
+        let mut stream = Stream::new(dictionary! {}, content);
+        stream.compress().unwrap();
+        stream
+    };
+    let with = |streams: Vec<Stream>| {
+        let mut holder = document();
+        for stream in streams {
+            holder.add_object(stream);
+        }
+        saved(holder, Style::Classic)
+    };
+    let refusal = |pdf: &[u8]| check_pdf(pdf, pdf.len()).err();
+    let too_large = Some(SignatureError::Pdf(PdfProblem::TooLarge));
+
+    let once = folded(zeros());
+    let small = with(vec![once.clone()]);
+    assert!(small.len() < 100_000, "{}", small.len());
+    assert_eq!(refusal(&small), too_large);
+
+    // Twice, and by an abbreviation, and by a reference.
+    let mut twice = folded(once.content.clone());
+    let mut holder = document();
+    let names = holder.add_object(Object::Array(vec!["Fl".into(), "FlateDecode".into()]));
+    twice.dict.set("Filter", names);
+    holder.add_object(twice);
+    let twice = saved(holder, Style::Classic);
+    assert!(twice.len() < 10_000, "{}", twice.len());
+    assert_eq!(refusal(&twice), too_large);
+
+    // Each within bounds, all together not.
+    let page = folded(vec![0; 31 * 1024 * 1024]);
+    assert_eq!(refusal(&with(vec![page.clone(); 8])), None);
+    assert_eq!(refusal(&with(vec![page; 9])), too_large);
+
+    // A picture is as large as it is.
+    let mut picture = Stream::new(dictionary! { "Filter" => "DCTDecode" }, vec![0; 100_000]);
+    picture.dict.set("Subtype", "Image");
+    assert_eq!(refusal(&with(vec![picture])), None);
+}
+
+/// A stream of objects takes a hundred times its size in memory: sixty-five kilobytes must not take gigabytes.
+#[test]
+fn a_small_stream_of_very_many_objects_is_refused() {
+    let mut bomb = document();
+    let mut objects = Stream::new(dictionary! { "Type" => "ObjXxx", "N" => 1, "First" => 5 }, {
+        let mut content = b"99 0 [".to_vec();
+        content.extend(b"0 ".repeat(30 * 1024 * 1024));
+        content
+    });
+    objects.compress().unwrap();
+    bomb.add_object(objects);
+    let mut bytes = saved(bomb, Style::Classic);
+    // Whoever writes files does not write such streams as they are.
+    let at = bytes.windows(6).position(|word| word == b"ObjXxx").unwrap();
+    bytes[at..at + 6].copy_from_slice(b"ObjStm");
+    assert!(bytes.len() < 100_000, "{}", bytes.len());
+    assert_eq!(check_pdf(&bytes, bytes.len()), Err(SignatureError::Pdf(PdfProblem::Damaged)));
+    assert_eq!(judged(&bytes, &Authority::new()), Err(SignatureError::Pdf(PdfProblem::Damaged)));
 }

@@ -7,16 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use econnector_base::Secret;
 use econnector_signature::{
-    Algorithm, Expected, FieldOptions, PdfProblem, Probe, SignatureError, Signer, SignerCertificate, check_pdf, sign_pdf, verify,
+    Algorithm, Bearer, Expected, FieldOptions, PdfProblem, Probe, SignatureError, Signer, SignerCertificate, check_pdf, sign_pdf, verify,
 };
 use rcgen::KeyPair;
 use time::Duration;
 
 use crate::{
     authority::{Authority, EHEALTH_ID, Misdeed, NAME, now, p384, physician, rsa_key, stamper},
-    paper::{Style, gap, pdf, sign},
+    paper::{Style, bearer, gap, pdf, sign},
 };
 
 #[tokio::test]
@@ -82,8 +81,7 @@ async fn pdfs_made_elsewhere_are_signed_as_they_are_and_valid_for_everybody() {
             ..FieldOptions::default()
         };
         let expected = Expected { ehealth_id: EHEALTH_ID };
-        let token = Secret::new("token");
-        let signed = sign_pdf(original, &authority, &token, &expected, &authority.trust(), now(), &field).await;
+        let signed = sign_pdf(original, &authority, &bearer(), &expected, &authority.trust(), now(), &field).await;
         let signed = signed.unwrap_or_else(|error| panic!("{producer}: {error}")).bytes;
         assert!(signed.starts_with(original), "{producer}");
         let judged = verify(&signed, &authority.trust(), now()).unwrap();
@@ -189,15 +187,15 @@ struct StampedByOpenSsl {
 
 #[async_trait]
 impl Signer for StampedByOpenSsl {
-    async fn certificate(&self, token: &Secret) -> Result<SignerCertificate, SignatureError> {
-        self.authority.certificate(token).await
+    async fn certificate(&self, bearer: &Bearer) -> Result<SignerCertificate, SignatureError> {
+        self.authority.certificate(bearer).await
     }
 
-    async fn sign(&self, token: &Secret, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
-        self.authority.sign(token, data, algorithm).await
+    async fn sign(&self, bearer: &Bearer, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        self.authority.sign(bearer, data, algorithm).await
     }
 
-    async fn timestamp(&self, _: &Secret, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    async fn timestamp(&self, _: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
         std::fs::write(self.folder.path().join("query.tsq"), query).unwrap();
         let made = Command::new("openssl")
             .args([
@@ -242,17 +240,9 @@ async fn timestamps_of_openssl_are_believed_with_both_generations_of_attributes(
         let trust = signer.authority.trust();
         let expected = Expected { ehealth_id: EHEALTH_ID };
         let field = FieldOptions::default();
-        let signed = sign_pdf(
-            &pdf(Style::Streams),
-            &signer,
-            &Secret::new("token"),
-            &expected,
-            &trust,
-            now(),
-            &field,
-        )
-        .await
-        .unwrap();
+        let signed = sign_pdf(&pdf(Style::Streams), &signer, &bearer(), &expected, &trust, now(), &field)
+            .await
+            .unwrap();
         assert!(verify(&signed.bytes, &trust, now()).unwrap().is_valid());
         Court::new(&signer.authority, &signed.bytes).pyhanko_says_valid();
     }

@@ -1,7 +1,9 @@
 //! Small documents to be signed.
 
+use std::sync::Arc;
+
 use econnector_base::Secret;
-use econnector_signature::{Expected, FieldOptions, SignatureError, SignedPdf, sign_pdf};
+use econnector_signature::{Bearer, Expected, FieldOptions, SignatureError, SignedPdf, sign_pdf};
 use lopdf::{Document, Object, SaveOptions, Stream, dictionary};
 
 use crate::authority::{Authority, EHEALTH_ID, now};
@@ -64,6 +66,14 @@ pub fn saved(mut document: Document, style: Style) -> Vec<u8> {
     bytes
 }
 
+/// In nobody's name: these services do not look.
+pub fn bearer() -> Bearer {
+    Bearer {
+        token: Arc::new(Secret::new("token")),
+        subject: None,
+    }
+}
+
 pub async fn sign(pdf: &[u8], authority: &Authority) -> Result<SignedPdf, SignatureError> {
     sign_for(pdf, authority, EHEALTH_ID).await
 }
@@ -75,7 +85,7 @@ pub async fn sign_for(pdf: &[u8], authority: &Authority, ehealth_id: &str) -> Re
         ..FieldOptions::default()
     };
     let expected = Expected { ehealth_id };
-    sign_pdf(pdf, authority, &Secret::new("token"), &expected, &authority.trust(), now(), &field).await
+    sign_pdf(pdf, authority, &bearer(), &expected, &authority.trust(), now(), &field).await
 }
 
 pub fn gap(pdf: &[u8]) -> std::ops::Range<usize> {

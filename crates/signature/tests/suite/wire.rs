@@ -5,10 +5,14 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use econnector_base::{Explain, Fault, Ids, RandomIds, Secret};
+use econnector_base::{AuthorityWords, Explain, Fault, Ids, RandomIds, Secret};
 use econnector_net::{Transport, TransportOptions};
-use econnector_signature::{Expected, FieldOptions, Kms, KmsSettings, SignatureError, SignedPdf, Signer, sign_pdf, verify};
+use econnector_signature::{
+    Algorithm, Bearer, Expected, FieldOptions, Kms, KmsSettings, NoToken, Probe, Refusal, SignatureError, SignedPdf, Signer,
+    SignerCertificate, sign_pdf, verify,
+};
 use rcgen::KeyPair;
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -124,12 +128,28 @@ impl Service {
 
     async fn sign(&self, kms: &Kms) -> Result<SignedPdf, SignatureError> {
         let expected = Expected { ehealth_id: EHEALTH_ID };
-        let (token, field) = (Secret::new(TOKEN), FieldOptions::default());
-        sign_pdf(&pdf(Style::Classic), kms, &token, &expected, &self.authority.trust(), now(), &field).await
+        let (bearer, field) = (bearer(None), FieldOptions::default());
+        sign_pdf(
+            &pdf(Style::Classic),
+            kms,
+            &bearer,
+            &expected,
+            &self.authority.trust(),
+            now(),
+            &field,
+        )
+        .await
     }
 
     fn paths(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|(path, _, _)| path.clone()).collect()
+    }
+}
+
+fn bearer(subject: Option<&str>) -> Bearer {
+    Bearer {
+        token: Arc::new(Secret::new(TOKEN)),
+        subject: subject.map(str::to_owned),
     }
 }
 
@@ -196,6 +216,73 @@ async fn three_calls_make_a_signature() {
     let attributes = STANDARD.decode(seen[1].2["data"].as_str().unwrap()).unwrap();
     assert_eq!(attributes[0], 0x31, "a SET OF attributes, not the document");
     assert!(attributes.len() < 300);
+}
+
+#[tokio::test]
+async fn whoever_acts_for_a_physician_says_for_whom_in_all_three_calls() {
+    let service = Service::start(None).await;
+    let (kms, expected) = (service.kms(), Expected { ehealth_id: EHEALTH_ID });
+    let (bearer, trust) = (bearer(Some(EHEALTH_ID)), service.authority.trust());
+    let original = pdf(Style::Classic);
+    let signed = sign_pdf(&original, &kms, &bearer, &expected, &trust, now(), &FieldOptions::default()).await;
+    assert!(signed.is_ok());
+    let seen = service.seen.lock().unwrap().clone();
+    let subjects: Vec<_> = seen.iter().map(|(_, _, body)| body["subject"].as_str()).collect();
+    assert_eq!(subjects, [Some(EHEALTH_ID); 3]);
+    assert_eq!(seen[0].2, json!({ "subject": EHEALTH_ID }));
+    assert_eq!(seen[1].2["algorithm"], "SHA256withECDSA");
+    assert_eq!(format!("{bearer:?}"), format!("Bearer {{ subject: Some({EHEALTH_ID:?}), .. }}"));
+}
+
+/// Stands before a service and has no token to ask it with.
+struct Tokenless(Kms);
+
+#[async_trait]
+impl Signer for Tokenless {
+    async fn certificate(&self, bearer: &Bearer) -> Result<SignerCertificate, SignatureError> {
+        self.0.certificate(bearer).await
+    }
+
+    async fn sign(&self, _: &Bearer, _: &[u8], _: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        let words = AuthorityWords::new("invalid_grant", "Session not active");
+        let refusal = Refusal {
+            words: Some(words),
+            correlation_id: Some("c-1".to_owned()),
+        };
+        Err(SignatureError::NoToken(NoToken::new(SignatureError::TokenRefused(refusal))))
+    }
+
+    async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        self.0.timestamp(bearer, query).await
+    }
+
+    async fn probe(&self) -> Result<Probe, SignatureError> {
+        self.0.probe().await
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_missing_midway_is_told_in_the_words_of_whoever_lacks_it() {
+    let service = Service::start(None).await;
+    let (signer, expected) = (Tokenless(service.kms()), Expected { ehealth_id: EHEALTH_ID });
+    let (original, trust) = (pdf(Style::Classic), service.authority.trust());
+    let signed = sign_pdf(
+        &original,
+        &signer,
+        &bearer(None),
+        &expected,
+        &trust,
+        now(),
+        &FieldOptions::default(),
+    )
+    .await;
+    let error = signed.err().unwrap();
+    assert_eq!((error.code(), error.fault()), ("kms-refused-token", Fault::You));
+    assert_eq!(error.authority().unwrap().code, "invalid_grant");
+    assert_eq!(error.correlation_id().as_deref(), Some("c-1"));
+    let SignatureError::NoToken(why) = error else { panic!("{error}") };
+    assert!(matches!(why.downcast_ref(), Some(SignatureError::TokenRefused(_))));
+    assert_eq!(service.paths(), ["/api/v3/get-certificate"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,185 @@
+//! What can be said before a physician is asked.
+
+use std::sync::Arc;
+
+use econnector_base::Patient;
+use econnector_connector::{Caller, Cancel, Contest, Error, Foreign, Intent, Issue, Prospect, SignPdf};
+use econnector_forms::{Contested, Lang};
+use uuid::Uuid;
+
+use crate::desk::{Desk, Say, code, example, example_with};
+use crate::elsewhere::{OTHER, PDF, xml};
+
+impl Desk {
+    async fn would(&self, intent: Intent<'_>) -> Result<Prospect, Error> {
+        self.connector.would(&Caller::OwnSession, intent, Lang::En).await
+    }
+
+    async fn would_issue(&self, id: u128, values: econnector_connector::Values, replaces: Option<u128>) -> Result<Prospect, Error> {
+        let issue = Issue {
+            id: Uuid::from_u128(id),
+            kind: "ecit".into(),
+            values,
+            replaces: replaces.map(Uuid::from_u128),
+            reason: None,
+        };
+        self.would(Intent::Issue(&issue)).await
+    }
+
+    async fn would_sign(&self, id: u128, pdf: &[u8], xml: Option<String>) -> Result<Prospect, Error> {
+        let sign = SignPdf {
+            id: Uuid::from_u128(id),
+            pdf: Arc::new(pdf.to_vec().into()),
+            deposit: xml.map(|xml| Foreign {
+                kind: "ecit".into(),
+                xml: xml.into(),
+            }),
+        };
+        self.would(Intent::Sign(&sign)).await
+    }
+
+    async fn would_cancel(&self, id: u128, replaced_by: Option<u128>) -> Result<Prospect, Error> {
+        let cancel = Cancel {
+            id: Uuid::from_u128(id),
+            reason: Patient::new("Erreur".to_owned()),
+            replaced_by: replaced_by.map(Uuid::from_u128),
+        };
+        self.would(Intent::Cancel(&cancel)).await
+    }
+}
+
+fn illness() -> econnector_connector::Values {
+    example("ecit", "illness")
+}
+
+#[tokio::test]
+async fn a_document_that_would_be_refused_is_refused_before_anybody_is_asked() {
+    let desk = Desk::open().await;
+    let colleague = example_with("ecit", "illness", "physician_ehealth_id", "1900000002");
+    assert_eq!(code(desk.would_issue(1, colleague, None).await), "physician-mismatch");
+    let wrong = example_with("ecit", "illness", "last_day", "2020-01-01");
+    assert_eq!(code(desk.would_issue(1, wrong, None).await), "values-wrong");
+    assert_eq!(code(desk.would_issue(1, illness(), Some(9)).await), "document-unknown");
+    let fine = desk.would_issue(1, illness(), None).await.unwrap();
+    assert!(!fine.settled && fine.replaced.is_none());
+    assert_eq!(fine.physician(), "1900000001");
+
+    desk.issue(1, None).await.unwrap();
+    assert!(desk.would_issue(1, illness(), None).await.unwrap().settled);
+    let changed = example_with("ecit", "illness", "last_day", "2026-10-29");
+    assert_eq!(code(desk.would_issue(1, changed, None).await), "id-already-used");
+    let replaced = desk.would_issue(2, illness(), Some(1)).await.unwrap().replaced.unwrap();
+    assert!(replaced.cancels && replaced.entry.reference.is_some());
+    desk.cancel(1, None).await.unwrap();
+    assert!(!desk.would_issue(2, illness(), Some(1)).await.unwrap().replaced.unwrap().cancels);
+    desk.issue(2, Some(1)).await.unwrap();
+    assert_eq!(code(desk.would_issue(3, illness(), Some(1)).await), "document-already-replaced");
+
+    desk.person.become_a_secretary();
+    assert_eq!(code(desk.would_issue(4, illness(), None).await), "identity-no-physician");
+    desk.person.leave();
+    assert_eq!(code(desk.would_issue(4, illness(), None).await), "login-required");
+    assert_eq!(desk.pen.calls().len(), 2 * 3, "nobody was asked for anything more");
+}
+
+#[tokio::test]
+async fn a_page_made_elsewhere_says_what_goes_with_it() {
+    let desk = Desk::open().await;
+    let strangers = xml("ecit", "illness", 1).replace("90000101", "90000102");
+    assert_eq!(code(desk.would_sign(1, PDF, Some(strangers)).await), "physician-mismatch");
+    assert_eq!(code(desk.would_sign(1, PDF, Some(xml("ecit", "illness", 2))).await), "id-mismatch");
+    assert!(desk.would_sign(1, PDF, None).await.unwrap().message.is_none());
+    let message = desk
+        .would_sign(1, PDF, Some(xml("ecit", "illness", 1)))
+        .await
+        .unwrap()
+        .message
+        .unwrap();
+    assert_eq!(message.provider_codes, ["90000101"]);
+    let facts: Vec<(&str, &str)> = message.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let values = illness();
+    let of = |field: &str| values.reveal()[field].as_str().unwrap();
+    assert_eq!(
+        facts,
+        [
+            ("matricule", of("matricule")),
+            ("first_day", of("first_day")),
+            ("last_day", of("last_day"))
+        ]
+    );
+    assert_eq!(desk.connector.label("ecit", "first_day", Lang::Fr), "Premier jour");
+    desk.sign(1, PDF, None).await.unwrap();
+    assert!(desk.would_sign(1, PDF, None).await.unwrap().settled);
+    assert_eq!(code(desk.would_sign(1, OTHER, None).await), "id-already-used");
+}
+
+#[tokio::test]
+async fn a_yes_to_one_simulation_is_none_to_the_next_under_its_id() {
+    let desk = Desk::open().await;
+    let id = Uuid::from_u128(1);
+    let pays = async |mark| desk.connector.validate(Caller::OwnSession, id, mark, Lang::En).await;
+    assert_eq!(code(desk.would(Intent::Pay(id)).await), "simulation-unknown");
+    desk.simulate(1).await.unwrap();
+    let first = desk.would(Intent::Pay(id)).await.unwrap().simulation;
+    desk.simulate(1).await.unwrap();
+    assert_eq!(code(pays(first).await), "simulation-unknown");
+    let second = desk.would(Intent::Pay(id)).await.unwrap().simulation;
+    assert!(first.is_some() && first != second);
+    pays(second).await.unwrap();
+    assert!(desk.would(Intent::Pay(id)).await.unwrap().settled);
+
+    desk.authority.will(&[Say::DeclineALine]);
+    desk.simulate(2).await.unwrap();
+    assert_eq!(code(desk.would(Intent::Pay(Uuid::from_u128(2))).await), "pid-not-payable");
+    let contest = |anomaly: &str| Contest {
+        id: Uuid::from_u128(2),
+        anomalies: vec![Contested {
+            id: anomaly.into(),
+            code: "1".into(),
+        }],
+    };
+    let prospect = desk.would(Intent::Contest(&contest("A-1"))).await.unwrap();
+    let codes: Vec<&str> = prospect.remarks.iter().map(|remark| remark.code.as_str()).collect();
+    assert_eq!(
+        (codes.as_slice(), prospect.simulation.is_some()),
+        (["NON_ELIGIBLE"].as_slice(), true)
+    );
+    assert_eq!(code(desk.would(Intent::Contest(&contest("A-9"))).await), "pid-contestation-wrong");
+    let outcome = desk.connector.contest(Caller::OwnSession, contest("A-1"), first).await;
+    assert_eq!(code(outcome), "simulation-unknown", "another simulation");
+    desk.connector
+        .contest(Caller::OwnSession, contest("A-1"), prospect.simulation)
+        .await
+        .unwrap();
+    assert_eq!(code(desk.would(Intent::Contest(&contest("A-1"))).await), "simulation-contested");
+}
+
+#[tokio::test]
+async fn a_cancellation_is_done_when_its_successor_is_linked() {
+    let desk = Desk::open().await;
+    assert_eq!(code(desk.would_cancel(1, None).await), "document-unknown");
+    desk.issue(1, None).await.unwrap();
+    assert!(!desk.would_cancel(1, None).await.unwrap().settled);
+    desk.cancel(1, None).await.unwrap();
+    assert!(desk.would_cancel(1, None).await.unwrap().settled);
+    assert!(!desk.would_cancel(1, Some(7)).await.unwrap().settled, "it gets a successor");
+    desk.cancel(1, Some(7)).await.unwrap();
+    assert!(desk.would_cancel(1, Some(7)).await.unwrap().settled);
+    desk.sign(2, PDF, None).await.unwrap();
+    assert_eq!(code(desk.would_cancel(2, None).await), "document-not-deposited");
+}
+
+#[tokio::test]
+async fn whoever_was_asked_must_still_be_there() {
+    let desk = Desk::open().await;
+    let prospect = desk.would_issue(1, illness(), None).await.unwrap();
+    desk.connector.still(&Caller::OwnSession, &prospect).await.unwrap();
+    for changed in [
+        (|desk: &Desk| desk.person.become_another()) as fn(&Desk),
+        |desk| desk.person.become_a_secretary_of_dr_weber(),
+        |desk| desk.person.leave(),
+    ] {
+        changed(&desk);
+        assert_eq!(code(desk.connector.still(&Caller::OwnSession, &prospect).await), "session-changed");
+    }
+}

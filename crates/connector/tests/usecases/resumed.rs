@@ -1,0 +1,171 @@
+//! What is signed and certainly was not sent needs no second signature.
+
+use std::sync::Arc;
+
+use econnector_connector::Caller;
+use econnector_journal::State;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::desk::{Desk, Say, code, example_with};
+
+const ALL: [&str; 3] = ["certificate", "sign", "timestamp"];
+
+/// A token that ends right after the signature.
+fn ends_midway(desk: &Desk) {
+    desk.person.until(OffsetDateTime::now_utc() + Duration::minutes(5));
+    let clock = Arc::clone(&desk.clock);
+    desk.pen.after("timestamp", move || clock.pass(Duration::minutes(6)));
+}
+
+/// The caller has got another.
+fn has_a_new_one(desk: &Desk) {
+    desk.person.until(OffsetDateTime::now_utc() + Duration::hours(1));
+}
+
+#[tokio::test]
+async fn a_token_that_ends_between_signature_and_deposit_costs_no_second_signature() {
+    let desk = Desk::open().await;
+    ends_midway(&desk);
+    let failed = desk.issue_as(desk.bearer(None), 1).await.err().unwrap();
+    let problem = econnector_connector::Problem::of(&failed, econnector_forms::Lang::En);
+    assert_eq!((problem.code.as_str(), problem.status), ("token-expired-midway", 401));
+    assert_eq!(desk.state(1).await, State::Failed);
+    assert!(desk.authority.messages().is_empty());
+    assert_eq!(desk.pen.calls(), ALL);
+    assert_eq!(
+        code(desk.issue_as(desk.bearer(None), 1).await),
+        "token-expired-midway",
+        "still the old one"
+    );
+
+    has_a_new_one(&desk);
+    let issued = desk.issue_as(desk.bearer(None), 1).await.unwrap();
+    assert!(issued.fresh && issued.state == State::Deposited);
+    assert_eq!(desk.pen.calls(), ALL, "nothing was asked of the signature service again");
+    assert_eq!(desk.authority.messages().len(), 1);
+    let names: Vec<_> = issued.volets.iter().map(|volet| (volet.name.as_str(), volet.signed)).collect();
+    assert_eq!(names, [("caisse", true), ("employeur", false), ("assure", false)]);
+    let receipt = issued.receipt.unwrap();
+    assert_eq!(receipt.signed_by.as_deref(), Some("Dr Anne Weber"));
+    let judged = desk
+        .connector
+        .verify(&Caller::OwnSession, issued.volets[0].content.to_vec().into())
+        .await
+        .unwrap();
+    assert!(judged.is_valid() && judged.signed_at == receipt.signed_at);
+    assert!(!desk.issue_as(desk.bearer(None), 1).await.unwrap().fresh, "settled");
+}
+
+#[tokio::test]
+async fn a_payment_and_a_page_made_elsewhere_go_on_in_the_same_way() {
+    let desk = Desk::open().await;
+    desk.simulate(1).await.unwrap();
+    ends_midway(&desk);
+    assert_eq!(code(desk.validate_as(desk.bearer(None), 1).await), "token-expired-midway");
+    assert_eq!(desk.state(1).await, State::Simulated, "it still waits");
+    has_a_new_one(&desk);
+    let paid = desk.validate_as(desk.bearer(None), 1).await.unwrap();
+    assert!(paid.state == State::Deposited && paid.volets[0].signed);
+    assert_eq!(desk.pen.calls(), ALL);
+
+    let desk = Desk::open().await;
+    let xml = || Some(("ecit", crate::elsewhere::xml("ecit", "illness", 2)));
+    ends_midway(&desk);
+    let outcome = desk.sign_as(desk.bearer(None), 2, crate::elsewhere::PDF, xml()).await;
+    assert_eq!(code(outcome), "token-expired-midway");
+    has_a_new_one(&desk);
+    let issued = desk.sign_as(desk.bearer(None), 2, crate::elsewhere::PDF, xml()).await.unwrap();
+    assert_eq!((issued.state, desk.pen.calls().as_slice()), (State::Deposited, ALL.as_slice()));
+    assert_eq!(desk.authority.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_kept_it_from_being_sent_the_same_is_not_signed_twice() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::NotReached, Say::Refuse("PERIODE")]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-status");
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-refused");
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(desk.pen.calls(), ALL);
+
+    // The session ends, and somebody logs in again: the physician herself.
+    let person = Arc::clone(&desk.person);
+    desk.pen.after("timestamp", move || person.leave());
+    assert_eq!(code(desk.issue(2, None).await), "login-required");
+    desk.person.come_back();
+    desk.issue(2, None).await.unwrap();
+    assert_eq!(desk.pen.calls().len(), 2 * 3);
+
+    // What it replaces is not cancelled.
+    desk.authority.will(&[Say::Refuse("FERME")]);
+    assert_eq!(code(desk.issue(3, Some(2)).await), "cancellation-refused");
+    desk.issue(3, Some(2)).await.unwrap();
+    assert_eq!(desk.pen.calls().len(), 3 * 3);
+}
+
+#[tokio::test]
+async fn anything_else_is_signed_anew() {
+    let begun = async || {
+        let desk = Desk::open().await;
+        desk.authority.will(&[Say::NotReached]);
+        assert_eq!(code(desk.issue(1, None).await), "mysecu-status");
+        desk
+    };
+    let signatures = |desk: &Desk| *desk.pen.signatures.lock().unwrap();
+
+    let desk = begun().await;
+    desk.issue_changed(1).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "corrected");
+
+    let desk = begun().await;
+    desk.issue(2, None).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "under another id");
+
+    let desk = begun().await;
+    desk.clock.pass(-Duration::minutes(2));
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "the clock was set back: nobody knows how old it is");
+
+    let desk = begun().await;
+    desk.connector.forget(&Caller::OwnSession, Uuid::from_u128(1)).await.unwrap();
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "forgotten");
+
+    let desk = begun().await;
+    desk.connector.logout().await.unwrap();
+    desk.person.come_back();
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "logged out");
+
+    let desk = begun().await;
+    desk.person.become_another();
+    assert_eq!(
+        code(
+            desk.issue_values(3, example_with("ecit", "illness", "last_day", "2026-10-29"))
+                .await
+        ),
+        "physician-mismatch"
+    );
+    desk.person.come_back();
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "a colleague was there");
+
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Accept, Say::NotReached]);
+    desk.simulate(1).await.unwrap();
+    assert_eq!(code(desk.validate(1).await), "mysecu-status");
+    desk.simulate(1).await.unwrap();
+    desk.validate(1).await.unwrap();
+    assert_eq!(signatures(&desk), 2, "simulated anew");
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_is_never_sent_again() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Lose]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-outcome-unknown");
+    let again = desk.issue(1, None).await.unwrap();
+    assert_eq!((again.state, again.fresh), (State::Unknown, false));
+    assert_eq!((desk.authority.messages().len(), desk.pen.calls().len()), (1, 3));
+}

@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import type { Session } from './api';
+import { forms } from './forms.svelte';
+import { who } from './session.svelte';
+
+const person = (id: string, since: string, more: Partial<Session> = {}): Session =>
+  ({ state: 'logged_in', environment: 'training', remembered: true, notices: [], acts_for: [], actor: { id, name: id }, since, ...more }) as Session;
+const MINUTE = 60_000;
+
+let lock: typeof import('./lock.svelte').lock;
+let listeners: Record<string, (event: unknown) => void>;
+let stored: Record<string, string>;
+let steady = 0;
+let answer: () => { status: number; json: unknown };
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+  vi.resetModules();
+  listeners = {};
+  stored = {};
+  steady = 1;
+  answer = () => ({ status: 202, json: { ...person('', ''), state: 'logging_in', actor: undefined } });
+  vi.stubGlobal('addEventListener', (name: string, listener: (event: unknown) => void) => (listeners[name] = listener));
+  vi.stubGlobal('performance', { now: () => steady });
+  vi.stubGlobal('localStorage', { getItem: (key: string) => stored[key] ?? null, setItem: (key: string, value: string) => (stored[key] = value) });
+  vi.stubGlobal('location', { hash: '' });
+  vi.stubGlobal('HTMLElement', class {});
+  vi.stubGlobal('document', { activeElement: null, querySelectorAll: () => [], getElementById: () => null });
+  vi.stubGlobal('fetch', () => {
+    const { status, json } = answer();
+    return Promise.resolve(new Response(JSON.stringify(json), { status }));
+  });
+  // The very objects of this file, so that what is said here is heard there.
+  vi.doMock('./session.svelte', () => ({ who }));
+  vi.doMock('./forms.svelte', () => ({ forms }));
+  who.problem = undefined;
+  who.last = undefined;
+  who.session = person('anne', '1', { lock: { after_minutes: 10, unlock: 'key' } });
+  ({ lock } = await import('./lock.svelte'));
+});
+afterEach(() => {
+  who.session = undefined;
+  vi.unstubAllGlobals();
+  vi.clearAllTimers();
+  vi.useRealTimers();
+});
+
+async function pass(ms: number) {
+  steady += ms;
+  await vi.advanceTimersByTimeAsync(ms);
+}
+const press = (key: string, more: object = {}) => {
+  const event = { key, ctrlKey: false, altKey: false, metaKey: false, shiftKey: false, preventDefault: vi.fn(), stopImmediatePropagation: vi.fn(), ...more };
+  listeners['keydown']!(event);
+  return event;
+};
+const byLogin = { lock: { after_minutes: 10, unlock: 'login' as const } };
+
+it('locks when nobody moves, and a key or the pointer puts it off', async () => {
+  lock.watch();
+  await pass(9 * MINUTE);
+  press('a');
+  await pass(9 * MINUTE);
+  listeners['pointermove']!({});
+  await pass(9 * MINUTE);
+  expect(lock.locked).toBe(false);
+  await pass(2 * MINUTE);
+  expect(lock.locked).toBe(true);
+});
+
+it('a clock that is set back does not keep it open, and a sleep has it locked before the first move counts', async () => {
+  lock.watch();
+  vi.setSystemTime(Date.now() - 3600_000);
+  await pass(11 * MINUTE);
+  expect(lock.locked).toBe(true);
+  lock.unlock();
+  vi.setSystemTime(Date.now() + 3600_000);
+  listeners['pointermove']!({});
+  expect(lock.locked).toBe(true);
+});
+
+it('a window with nothing in it stays as it is', async () => {
+  who.session = { ...person('', ''), state: 'logged_out', actor: null };
+  lock.watch();
+  await pass(60 * MINUTE);
+  expect(lock.locked).toBe(false);
+});
+
+it('nobody waits longer than the installation says, and what is chosen is kept', () => {
+  expect(lock.choices).toEqual([5, 10]);
+  expect(lock.minutes).toBe(10);
+  lock.choose(5);
+  expect([lock.minutes, stored]).toEqual([5, { lock: '5' }]);
+  lock.choose('never');
+  expect(lock.minutes).toBe(10);
+  who.session = person('anne', '1', { lock: { after_minutes: null, unlock: 'key' } });
+  expect([lock.choices, lock.minutes]).toEqual([[5, 10, 15, 30, 'never'], 'never']);
+  who.session = person('anne', '1', { lock: { after_minutes: 7, unlock: 'key' } });
+  expect([lock.choices, lock.minutes]).toEqual([[5, 7], 7]);
+  stored['lock'] = '5';
+  lock.recall();
+  expect(lock.minutes).toBe(5);
+});
+
+it('Ctrl+L locks, then no key reaches what is behind, and one unlocks', () => {
+  lock.watch();
+  expect(press('l', { ctrlKey: true }).preventDefault).toHaveBeenCalled();
+  expect(lock.locked).toBe(true);
+  const send = press('Enter', { ctrlKey: true });
+  expect([send.stopImmediatePropagation.mock.calls.length, send.preventDefault.mock.calls.length]).toEqual([1, 1]);
+  expect(press('F5').preventDefault).toHaveBeenCalled();
+  const enter = press('Enter');
+  expect([enter.stopImmediatePropagation.mock.calls.length, enter.preventDefault.mock.calls.length]).toEqual([1, 0]);
+  lock.unlock();
+  expect(lock.locked).toBe(false);
+  expect(press('Enter', { ctrlKey: true }).stopImmediatePropagation).not.toHaveBeenCalled();
+});
+
+it('where a login unlocks, only a new login of the same person does', async () => {
+  who.session = person('anne', '1', byLogin);
+  lock.lock();
+  lock.unlock();
+  expect(lock.locked).toBe(true);
+  await lock.login();
+  expect(lock.unlocking).toBe('browser');
+  // The login timed out; the session of before goes on, whatever a renewal makes of the problem.
+  who.session = person('anne', '1', byLogin);
+  expect(lock.unlocking).toBe('ended');
+  lock.unlock();
+  expect(lock.locked).toBe(true);
+  who.session = person('anne', '2', byLogin);
+  expect(lock.unlocking).toBe('back');
+  lock.unlock();
+  expect(lock.locked).toBe(false);
+});
+
+it('an AeS that is down keeps it locked and says so', async () => {
+  who.session = person('anne', '1', byLogin);
+  lock.lock();
+  answer = () => ({ status: 502, json: { title: 'Down', code: 'aes-unreachable', status: 502, fault: 'network' } });
+  await lock.login();
+  expect([lock.unlocking, who.problem?.code, lock.locked]).toEqual(['ended', 'aes-unreachable', true]);
+});
+
+it('somebody else gets an empty window, and only after saying so', async () => {
+  who.session = person('anne', '1', byLogin);
+  forms.drafts = { any: { forget: () => Promise.resolve() } as never };
+  lock.lock();
+  lock.discard();
+  expect([lock.locked, Object.keys(forms.drafts)]).toEqual([true, ['any']]);
+  await lock.login();
+  who.session = person('luc', '2', byLogin);
+  expect(lock.unlocking).toBe('other');
+  lock.unlock();
+  expect(lock.locked).toBe(true);
+  lock.discard();
+  expect([lock.locked, forms.drafts, lock.emptied]).toEqual([false, {}, 1]);
+});
