@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tauri::UriSchemeResponder;
 
 use crate::host::Ready;
+use crate::page::Page;
 
 /// The scheme's name; `ui/src/host.ts` uses the same.
 pub(crate) const SCHEME: &str = "econnector";
@@ -18,13 +19,13 @@ const PAGE: &[&str] = if cfg!(windows) {
     &["tauri://localhost"]
 };
 
-pub(crate) fn respond(ready: &Ready, request: Request<Vec<u8>>, responder: UriSchemeResponder) {
+pub(crate) fn respond(ready: &Ready, page: &Page, request: Request<Vec<u8>>, responder: UriSchemeResponder) {
     let runtime = ready.runtime().clone();
-    let ready = ready.clone();
-    runtime.spawn(async move { responder.respond(answer(&ready, request).await) });
+    let (ready, page) = (ready.clone(), page.clone());
+    runtime.spawn(async move { responder.respond(answer(&ready, &page, request).await) });
 }
 
-async fn answer(ready: &Ready, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+async fn answer(ready: &Ready, page: &Page, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
     let Some(origin) = request
         .headers()
         .get(ORIGIN)
@@ -34,6 +35,8 @@ async fn answer(ready: &Ready, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
     };
     let mut response = if request.method() == Method::OPTIONS {
         status(StatusCode::NO_CONTENT)
+    } else if let Some(answer) = page.answer(&request) {
+        answer
     } else {
         match ready.router().await {
             Some(Ok(router)) => econnector_api::answer(router, request).await,
@@ -54,7 +57,7 @@ async fn answer(ready: &Ready, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
     response
 }
 
-fn status(status: StatusCode) -> Response<Vec<u8>> {
+pub(crate) fn status(status: StatusCode) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = status;
     response

@@ -13,6 +13,7 @@ mod ending;
 mod folders;
 mod host;
 mod links;
+mod page;
 mod running;
 mod tray;
 mod window;

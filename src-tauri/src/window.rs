@@ -1,12 +1,14 @@
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager as _, RunEvent, UserAttentionType, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager as _, RunEvent, UserAttentionType, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 use crate::browser::SystemBrowser;
 use crate::folders::Folders;
 use crate::host::{self, Ready};
+use crate::page::Page;
 use crate::running::{self, Wish};
 use crate::{door, downloads, ending, tray};
 
@@ -26,12 +28,12 @@ pub(crate) struct Start {
     pub(crate) elsewhere: bool,
 }
 
-/// The page knows whether somebody is logged in, and in which language the login page is to come; it listens once it is loaded.
-const TELL_TO_LOG_IN: &str = "(() => {
-  const tell = () => window.dispatchEvent(new Event('econnector:login'));
-  if (document.readyState === 'complete') tell();
-  else window.addEventListener('load', tell);
-})()";
+/// The page knows whether somebody is logged in, and in which language the login page is to come.
+const TELL_TO_LOG_IN: &str = "window.dispatchEvent(new Event('econnector:login'))";
+
+/// Whether the window was closed in the background, where it is kept without a page.
+#[derive(Default)]
+struct Away(AtomicBool);
 
 /// How a window opens.
 #[derive(Clone, Copy)]
@@ -48,14 +50,18 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
         login,
         elsewhere,
     } = start;
+    let page = Page::default();
+    let asked = page.clone();
     let app = tauri::Builder::default()
-        .register_asynchronous_uri_scheme_protocol(door::SCHEME, |context, request, responder| {
-            door::respond(&context.app_handle().state::<Ready>(), request, responder);
+        .register_asynchronous_uri_scheme_protocol(door::SCHEME, move |context, request, responder| {
+            door::respond(&context.app_handle().state::<Ready>(), &asked, request, responder);
         })
         .setup(move |app| {
             let data = folders.data.clone();
             let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, elsewhere);
             app.manage(ready.clone());
+            app.manage(page);
+            app.manage(Away::default());
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(end_when_told(handle.clone()));
             tauri::async_runtime::spawn(attend_to_link(handle.clone(), ready.clone()));
@@ -77,6 +83,14 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
         RunEvent::ExitRequested { code: None, api, .. } if background => {
             in_dock(app, false);
             api.prevent_exit();
+        }
+        #[cfg(target_os = "linux")]
+        RunEvent::WindowEvent {
+            event: tauri::WindowEvent::CloseRequested { api, .. },
+            ..
+        } if background => {
+            api.prevent_close();
+            put_away(app);
         }
         RunEvent::Exit => app.state::<Ready>().end(),
         #[cfg(target_os = "macos")]
@@ -106,10 +120,14 @@ fn attend_to(app: &AppHandle, wish: Wish) {
         open_beside(app, Opening { focused: true, login });
         return;
     };
-    if login && let Err(error) = window.eval(TELL_TO_LOG_IN) {
-        tracing::warn!(%error, "the page was not told of the login");
+    if login {
+        app.state::<Page>().want_login();
+        // A page that is not there yet asks by itself.
+        if let Err(error) = window.eval(TELL_TO_LOG_IN) {
+            tracing::warn!(%error, "the page was not told of the login");
+        }
     }
-    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    let shown = bring_back(&window).and_then(|()| window.set_focus());
     if let Err(error) = shown {
         tracing::warn!(%error, "the window does not come to the front");
     }
@@ -129,11 +147,37 @@ fn ask(app: &AppHandle) {
     let asked = if seen {
         window.request_user_attention(Some(UserAttentionType::Informational))
     } else {
-        window.unminimize().and_then(|()| window.show())
+        bring_back(&window)
     };
     if let Err(error) = asked {
         tracing::warn!(%error, "the window does not ask for attention");
     }
+}
+
+/// Closed in the background: nothing of what was typed is left, its process ends. The window itself is kept, since on WebKitGTK each further one
+/// of this kind costs a network process that never ends (tauri issue 14626), and gets no page (the shell tells the first alone of the schemes).
+#[cfg(target_os = "linux")]
+fn put_away(app: &AppHandle) {
+    use webkit2gtk::WebViewExt as _;
+    let Some(window) = app.get_webview_window(LABEL) else {
+        return;
+    };
+    app.state::<Away>().0.store(true, Ordering::SeqCst);
+    let away = window
+        .hide()
+        .and_then(|()| window.with_webview(|webview| webview.inner().terminate_web_process()));
+    if let Err(error) = away {
+        tracing::error!(%error, "the window does not close");
+    }
+}
+
+/// What was minimized or closed can be seen again, with a page.
+fn bring_back(window: &WebviewWindow) -> Result<(), tauri::Error> {
+    if window.state::<Away>().0.swap(false, Ordering::SeqCst) {
+        window.reload()?;
+    }
+    window.unminimize()?;
+    window.show()
 }
 
 async fn attend_to_link(app: AppHandle, ready: Ready) {
@@ -177,7 +221,10 @@ fn open_beside(app: &AppHandle, opening: Opening) {
 
 /// Nothing typed stays behind: no profile on disk, no autofill, no developer tools, no way out of the embedded page.
 fn open(app: &AppHandle, opening: Opening) -> Result<(), tauri::Error> {
-    let mut window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+    if opening.login {
+        app.state::<Page>().want_login();
+    }
+    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("eConnector")
         .inner_size(1280.0, 800.0)
         .min_inner_size(640.0, 480.0)
@@ -192,11 +239,8 @@ fn open(app: &AppHandle, opening: Opening) -> Result<(), tauri::Error> {
             SystemBrowser.open(url.as_str());
             NewWindowResponse::Deny
         })
-        .on_download(|webview, event| downloads::place(&webview, event));
-    if opening.login {
-        window = window.initialization_script(TELL_TO_LOG_IN);
-    }
-    window.build()?;
+        .on_download(|webview, event| downloads::place(&webview, event))
+        .build()?;
     Ok(())
 }
 

@@ -181,6 +181,21 @@ impl Background {
         }
     }
 
+    /// Presses a key in its window, or several at once such as `ctrl+l`.
+    ///
+    /// # Panics
+    /// When the window does not take the focus.
+    pub async fn press(&self, keys: &str) {
+        let until = Instant::now() + PATIENCE;
+        // Windows come and go while the toolkit starts.
+        let focus = ["search", "--onlyvisible", "--name", "eConnector", "windowfocus", "--sync"];
+        while !self.around.xdotool(&focus) {
+            assert!(Instant::now() < until, "the window does not take the focus");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        assert!(self.around.xdotool(&["key", "--clearmodifiers", keys]), "{keys}");
+    }
+
     /// Sends its process a signal, such as `TERM`.
     ///
     /// # Panics

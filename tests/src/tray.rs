@@ -74,7 +74,9 @@ impl Tray {
         let entry = entries.iter().find(|entry| entry.label == label);
         let id = entry.unwrap_or_else(|| panic!("{label} in {entries:?}")).id;
         let menu = self.proxy_of_menu().await;
-        let _: () = menu.call("Event", &(id, "clicked", Value::from(0i32), 0u32)).await.unwrap();
+        // A program that is told to quit may be gone before it answers.
+        let event = (id, "clicked", Value::from(0i32), 0u32);
+        menu.call_noreply("Event", &event).await.unwrap();
     }
 
     async fn proxy_of_menu(&self) -> Proxy<'static> {

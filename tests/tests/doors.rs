@@ -394,7 +394,7 @@ async fn what_was_signed_and_not_sent_is_not_signed_again(place: &Place) {
         .control
         .fault(json!({ "service": "mysecu", "kind": "expired", "path": "trust", "count": 1 }))
         .await;
-    is_problem(&send().await, 401, "mysecu-token-refused");
+    is_problem(&send().await, 401, "token-expired-midway");
     let signed = place.control.recorded("/kms/calls").await.len();
     assert_eq!(signed, before + 3, "certificate, signature, timestamp");
     let deposited = send().await;

@@ -102,7 +102,8 @@ const people = {
 
 /** As the core would say it: whom this person works for, by her own right or by her choice. */
 function acting() {
-  const person = people[world.session];
+  // The session of before goes on while somebody logs in.
+  const person = people[world.session === 'logging_in' ? world.before : world.session];
   const physician = person?.acts_for.find((one) => one.ehealth_id === world.chosen) ?? person?.physician;
   return { person, physician };
 }
@@ -121,14 +122,15 @@ function session() {
     lock: world.lock,
     ...(world.ended ? { problem: problems.ended(world.ended) } : {}),
   };
-  if (world.session === 'logging_in') return { ...base, state: 'logging_in', login_url: 'http://127.0.0.1:1420/econnector/mock/login?client_id=econnector&code_challenge_method=S256&state=9f2b6c0e' };
   const { person, physician } = acting();
-  if (!person) return { ...base, state: 'logged_out' };
+  const login_url = 'http://127.0.0.1:1420/econnector/mock/login?client_id=econnector&code_challenge_method=S256&state=9f2b6c0e';
+  const begun = world.session === 'logging_in' ? { state: 'logging_in', login_url } : undefined;
+  if (!person) return { ...base, state: 'logged_out', ...begun };
   const { actor, acts_for } = person;
   const until = new Date(Date.now() + 24.5 * 60_000).toISOString();
   const since = new Date(Date.UTC(2026, 10, 21, 8, 0, world.logged)).toISOString();
   const mandate = physician !== undefined && physician !== person.physician;
-  return { ...base, state: 'logged_in', actor, acts_for, ...(physician ? { physician } : {}), mandate, until, since };
+  return { ...base, state: 'logged_in', actor, acts_for, ...(physician ? { physician } : {}), mandate, until, since, ...begun };
 }
 
 const status = () => ({

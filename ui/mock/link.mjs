@@ -90,6 +90,8 @@ export class Door {
       empty();
     } else if (!question) {
       problem(404, 'link-unknown');
+    } else if (question.changed && asked?.answer !== 'refuse') {
+      problem(409, 'session-changed', l('La session a changé', 'Die Sitzung hat gewechselt', 'The session has changed', 'D’Sëtzung huet gewiesselt'), l('Vérifiez pour qui vous travaillez.', 'Prüfen Sie, für wen Sie arbeiten.', 'Check for whom you work.', 'Kuckt no, fir wien Dir schafft.'));
     } else if (part === 'pages') {
       this.drawn.add(`${key} ${number}`);
       page(question, Number(number));
@@ -101,7 +103,8 @@ export class Door {
       empty();
     } else {
       const { id, software, action, form, document, reason, since, line, replaces, replaced_by, remarks, message } = question;
-      json(200, { id, software, action, form, document, reason, since, line, replaces, replaced_by, remarks, message });
+      const physician_name = 'Dr Anne Weber';
+      json(200, { id, software, action, form, document, reason, since, line, replaces, replaced_by, remarks, message, physician_name });
     }
     return true;
   }

@@ -61,6 +61,7 @@ const ASKED = {
     replaces: { document: 'b41c0d3e-6a3f-4f0c-9a56-2f6d1f0c7a11', kind: 'ecit', created_at: since('05'), reference: 'S-2026-0004711', cancels: true },
     since: since('17'),
   },
+  changed: { id: 'a-8', kind: 'approval', software: 'Medico', action: 'sign', form: 'ecit', document: '9f1c9ad2-0000-4000-8000-000000000007', since: '2026-11-21T13:17:30Z', changed: true },
   contest: {
     id: 'a-7',
     kind: 'approval',
@@ -571,7 +572,7 @@ class Walk {
     await this.focused('field-last_name');
     await this.answered('a-4', 'refuse');
 
-    await this.ask('message', 'replace', 'contest');
+    await this.ask('message', 'replace', 'changed', 'contest');
     await this.key('F6');
     await this.there('#approval-message');
     await this.there('.approval[data-armed=true]');
@@ -582,6 +583,12 @@ class Walk {
     await this.look('88-approval-replaces');
     await this.whole('88-approval-replaces', ['h1', '#approval-replaces', '#approve', '#refuse', '#today', 'aside img']);
     await this.page.click('#refuse');
+    await this.there('#problem');
+    await this.look('88-approval-changed');
+    await this.nothing('what somebody else was asked is signed', /link\/approvals\/.*/, () => this.key('Control+Enter'), 'POST');
+    if ((await this.page.locator('#approve, #today').count()) > 0) this.report('what somebody else was asked can be approved');
+    await this.page.click('#refuse');
+    await this.gone('#problem');
     await this.there('#approval-remarks');
     await this.there('.approval[data-armed=true]');
     await this.look('88-approval-contest');
@@ -820,6 +827,17 @@ class Walk {
     await this.refreshed();
     await this.page.locator('#lock-minutes').selectOption('30');
     await this.look('115-settings-lock', [LAPTOP]);
+    // Read again where a login unlocks: whose session it is was not seen here.
+    await this.set({ lock: { after_minutes: 15, unlock: 'login' }, session: 'logged_in' });
+    await this.page.reload();
+    await this.focused('unlock');
+    await this.hidden();
+    await this.key('Enter');
+    await this.there('#login-url');
+    await this.set({ session: 'logged_in' });
+    await this.gone('#lock');
+    await this.there('#lock-minutes');
+    await this.set({ lock: { after_minutes: null, unlock: 'key' } });
   }
 
   /** Logins are brought by software, the clock is wrong, the keyring is locked: each is said where it matters. */
@@ -840,10 +858,6 @@ class Walk {
     await this.set({ logins: 'both', skew: 2, keyring: null });
     await this.go('#/');
     await this.page.reload();
-    await this.there('#login');
-    await this.page.evaluate(() => dispatchEvent(new Event('econnector:login')));
-    await this.there('#login-url');
-    await this.page.click('#login-cancel');
     await this.there('#login');
   }
 

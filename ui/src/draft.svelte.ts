@@ -121,7 +121,7 @@ export class Draft {
 
   sending = $derived(this.doing !== undefined);
   /** Begun by somebody else than who is logged in, or for another physician: nobody goes on with it unasked. */
-  foreign = $derived(this.isForeignTo(who.acting));
+  foreign = $derived(this.isForeignTo(who.present));
   /** Nothing can be typed now. */
   locked = $derived(this.sending || this.foreign || this.simulation !== undefined || this.outcome !== undefined);
   /** Rows somebody typed into, in their order: the others are not sent. */

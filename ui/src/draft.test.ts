@@ -4,6 +4,7 @@ import { actingOf } from './acting';
 import type { Checked, Definition, Field, Issued, JournalEntry, Session, Simulation, Values } from './api';
 import { Draft, type Origin } from './draft.svelte';
 import { unseen } from './host';
+import { who } from './session.svelte';
 import type { Known } from './read/values';
 
 const definition: Definition = {
@@ -538,4 +539,21 @@ it('another kind of form takes what it has under the same names, rows too', asyn
     { act: 'V1', place: '', times: '1' },
   ]);
   expect(next.touched).toBe(true);
+});
+
+it('is somebody else’s also while her login is under way', async () => {
+  const session = { environment: 'training', acts_for: [], notices: [], remembered: true, mandate: false } as unknown as Session;
+  const isAnne = { session: { ...session, state: 'logged_in', actor: { id: 'anne', name: anne.name }, physician: anne } as Session, physician: anne };
+  const draft = new Draft('any', isAnne);
+  await draft.load();
+  draft.set(definition.sections[0]!.fields[0]!, 'Weis');
+  who.session = { ...session, state: 'logged_in', since: '1', actor: { id: 'luc', name: luc.name }, physician: luc };
+  who.last = who.acting;
+  expect(draft.foreign).toBe(true);
+  who.session = { ...session, state: 'logging_in' };
+  expect([draft.foreign, draft.locked]).toEqual([true, true]);
+  who.session = { ...session, state: 'logging_in', since: '1', actor: { id: 'anne', name: anne.name }, physician: anne };
+  expect(draft.foreign).toBe(false);
+  who.session = undefined;
+  who.last = undefined;
 });

@@ -39,25 +39,23 @@ export interface PageImage {
 
 // Inside the desktop the router is reached in process by a custom scheme; in a browser it is the same origin.
 const inDesktop = '__TAURI_INTERNALS__' in globalThis;
-const base = !inDesktop
-  ? '/econnector'
-  : navigator.userAgent.includes('Windows')
-    ? 'http://econnector.localhost/econnector'
-    : 'econnector://localhost/econnector';
+const scheme = !inDesktop ? '' : navigator.userAgent.includes('Windows') ? 'http://econnector.localhost' : 'econnector://localhost';
+const base = `${scheme}/econnector`;
 
 interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   body?: unknown;
   accept?: string;
   signal?: AbortSignal | undefined;
+  root?: string;
 }
 
-async function call(path: string, { method = 'GET', body, accept = 'application/json', signal }: Call = {}): Promise<Response> {
+async function call(path: string, { method = 'GET', body, accept = 'application/json', signal, root = base }: Call = {}): Promise<Response> {
   const headers: Record<string, string> = { Accept: accept, 'Accept-Language': speech.language };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
   try {
-    response = await fetch(base + path, {
+    response = await fetch(root + path, {
       method,
       headers,
       cache: 'no-store',
@@ -185,4 +183,18 @@ export const host = {
   answer: async (id: string, answer: Answer) => void (await call(`/v1/link/approvals/${q(id)}`, { method: 'POST', body: { answer } })),
 
   journal: async () => (await json<{ entries: JournalEntry[] }>('/v1/journal')).entries,
+};
+
+let told: Promise<unknown> = Promise.resolve();
+
+/** What the program around the page keeps of it as long as it runs; in a browser there is none. */
+export const shell = {
+  /** Whether the window was locked when it was closed, or its page read again. */
+  wasLocked: async (): Promise<boolean> => inDesktop && (await json<boolean>('/window/lock', { root: scheme })),
+  /** Whether the practice software, or a link, wants a login here; said once. */
+  isLoginWanted: async (): Promise<boolean> => inDesktop && (await json<boolean>('/window/login', { root: scheme })),
+  /** One after the other: the last one counts. Where it cannot be told, the page is locked all the same. */
+  noteLocked: (locked: boolean): void => {
+    if (inDesktop) told = told.then(() => call('/window/lock', { method: 'PUT', body: locked, root: scheme })).catch(() => undefined);
+  },
 };

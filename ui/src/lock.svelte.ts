@@ -1,6 +1,7 @@
 import type { Actor, LockRule } from './api';
 import { backTo, type Spot, spotOf } from './focus';
 import { forms } from './forms.svelte';
+import { Refusal, shell } from './host';
 import { place } from './place.svelte';
 import { who } from './session.svelte';
 
@@ -9,6 +10,8 @@ const RULE: LockRule = { after_minutes: 10, unlock: 'key' };
 const MINUTES = [5, 10, 15, 30];
 const LOOK_MS = 5000;
 const STORED = 'lock';
+/** Another eConnector of this user holds the session. */
+const ELSEWHERE = 'session-elsewhere';
 /** What may be pressed while the window is locked: to find its button and to press it. */
 const WORK_LOCKED = ['Tab', 'Enter', ' ', 'Shift', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
 
@@ -20,21 +23,27 @@ export type Unlocking = 'locked' | 'browser' | 'ended' | 'other' | 'back';
 /** Hides the window from whoever passes by. What is typed stays in memory as it is. */
 class Lock {
   locked = $state(false);
+  /** It is known whether it begins locked, and was unlocked then. Until then the window shows nothing. */
+  opened = $state(false);
   /** Whose window it is: only this person sees it again where a login unlocks. */
   owner = $state.raw<Actor>();
   /** Counts the times it was emptied for somebody else: what was on the screen begins anew. */
   emptied = $state(0);
   #asked = $state(false);
-  /** The login of when it was locked. */
-  #since: string | undefined;
+  /** The login that was begun here, to unlock. No other one does. */
+  #attempt = $state<number>();
   /** What the user chose; nothing: what the installation says. */
   #chosen = $state<Minutes>();
   #moved = { wall: 0, steady: 0 };
+  #done: number | undefined;
   #spot: Spot | undefined;
   #scrolled: { of: Element; top: number; left: number }[] = [];
 
   rule: LockRule = $derived(who.session?.lock ?? RULE);
-  byLogin = $derived(this.rule.unlock === 'login' && !who.delegated);
+  /** Where nobody logs in at this window, nobody could unlock it by a login. */
+  byLogin = $derived(this.rule.unlock === 'login' && !who.delegated && who.session?.problem?.code !== ELSEWHERE);
+  /** Somebody's session is there that nobody at this window logged in for: where a login unlocks, it is not shown to whoever opens the window. */
+  unseen = $derived(this.byLogin && Boolean(who.session?.since) && !who.watched);
   /** What may be chosen: never longer than the installation says. */
   choices: Minutes[] = $derived.by(() => {
     const most = this.rule.after_minutes;
@@ -49,8 +58,7 @@ class Lock {
   unlocking: Unlocking = $derived.by(() => {
     if (!this.#asked) return 'locked';
     if (who.loggingIn) return 'browser';
-    // While a login fails, the session of before goes on; that is not her coming back.
-    if (!who.loggedIn || who.problem || !who.isNewSince(this.#since)) return 'ended';
+    if (!who.loggedIn || this.#attempt === undefined || who.done !== this.#attempt) return 'ended';
     return !this.owner || this.owner.id === who.session?.actor?.id ? 'back' : 'other';
   });
 
@@ -62,6 +70,19 @@ class Lock {
     for (const name of ['pointerdown', 'pointermove', 'wheel']) addEventListener(name, () => this.#stir(), options);
     addEventListener('keydown', (event) => this.#press(event), { capture: true });
     setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  /** A window that was locked when it was closed, or when its page was read again, begins locked. */
+  async begin(): Promise<void> {
+    let was = false;
+    try {
+      was = await shell.wasLocked();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+    await who.known;
+    if (this.unseen || (was && who.session?.state !== 'logged_out')) this.lock();
+    else if (!this.locked) this.#open();
   }
 
   recall(): void {
@@ -84,10 +105,13 @@ class Lock {
   }
 
   lock(): void {
-    if (this.locked) return;
-    this.owner = (who.loggedIn ? who.session?.actor : who.last?.actor) ?? undefined;
-    this.#since = who.session?.since ?? undefined;
-    this.#asked = false;
+    const owner = who.session?.actor ?? who.last?.actor;
+    if (this.locked) {
+      this.owner ??= owner;
+      return;
+    }
+    this.owner = owner;
+    this.#forgetLogin();
     this.#spot = spotOf(document.activeElement);
     this.#scrolled = [...document.querySelectorAll('#app *')]
       .filter((one) => one.scrollTop > 0 || one.scrollLeft > 0)
@@ -96,6 +120,7 @@ class Lock {
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     document.getElementById('sheets')?.replaceChildren();
     this.locked = true;
+    shell.noteLocked(true);
   }
 
   /** One key is enough. Answers nothing where a login is asked for. */
@@ -112,7 +137,7 @@ class Lock {
 
   /** The login that unlocks: asked who it is, whoever is still logged in. */
   async login(): Promise<void> {
-    await who.login(true);
+    this.#attempt = await who.login(true);
     this.#asked = true;
   }
 
@@ -127,8 +152,15 @@ class Lock {
 
   #open(): void {
     this.locked = false;
+    this.opened = true;
+    this.#forgetLogin();
+    shell.noteLocked(false);
+    this.#move();
+  }
+
+  #forgetLogin(): void {
     this.#asked = false;
-    this.#stir();
+    this.#attempt = undefined;
   }
 
   #press(event: KeyboardEvent): void {
@@ -150,11 +182,18 @@ class Lock {
 
   #stir(): void {
     // The first to move after a long time finds it locked, however soon after a sleep.
-    if (!this.#look()) this.#moved = { wall: Date.now(), steady: performance.now() };
+    if (!this.#look()) this.#move();
+  }
+
+  #move(): void {
+    this.#moved = { wall: Date.now(), steady: performance.now() };
   }
 
   /** Locks when it is time; whether it did. A clock set back does not keep it open, nor does a sleep. */
   #look(): boolean {
+    // Whoever comes back from the browser was here.
+    if (who.done !== this.#done) this.#move();
+    this.#done = who.done;
     if (this.locked || this.minutes === 'never' || this.#moved.wall === 0) return false;
     const still = Math.max(Date.now() - this.#moved.wall, performance.now() - this.#moved.steady);
     if (still < this.minutes * 60_000 || !this.#hides()) return false;

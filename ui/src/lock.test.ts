@@ -6,12 +6,19 @@ import { who } from './session.svelte';
 
 const person = (id: string, since: string, more: Partial<Session> = {}): Session =>
   ({ state: 'logged_in', environment: 'training', remembered: true, notices: [], acts_for: [], actor: { id, name: id }, since, ...more }) as Session;
+/** The core says who stands there also while a login is under way. */
+const loggingIn = (standing: Partial<Session> = { since: null, actor: null }): Session => ({ ...person('', ''), state: 'logging_in', ...byLogin, ...standing }) as Session;
+const byLogin = { lock: { after_minutes: 10, unlock: 'login' as const } };
+const nobody: Session = { ...person('', ''), ...byLogin, state: 'logged_out', actor: null, since: null };
+const browser = loggingIn();
 const MINUTE = 60_000;
 
 let lock: typeof import('./lock.svelte').lock;
 let listeners: Record<string, (event: unknown) => void>;
 let stored: Record<string, string>;
 let steady = 0;
+let wasLocked: boolean;
+let noted: boolean[];
 let answer: () => { status: number; json: unknown };
 
 beforeEach(async () => {
@@ -20,7 +27,9 @@ beforeEach(async () => {
   listeners = {};
   stored = {};
   steady = 1;
-  answer = () => ({ status: 202, json: { ...person('', ''), state: 'logging_in', actor: undefined } });
+  answer = () => ({ status: 202, json: browser });
+  wasLocked = false;
+  noted = [];
   vi.stubGlobal('addEventListener', (name: string, listener: (event: unknown) => void) => (listeners[name] = listener));
   vi.stubGlobal('performance', { now: () => steady });
   vi.stubGlobal('localStorage', { getItem: (key: string) => stored[key] ?? null, setItem: (key: string, value: string) => (stored[key] = value) });
@@ -34,6 +43,10 @@ beforeEach(async () => {
   // The very objects of this file, so that what is said here is heard there.
   vi.doMock('./session.svelte', () => ({ who }));
   vi.doMock('./forms.svelte', () => ({ forms }));
+  vi.doMock('./host', async (real) => ({
+    ...(await real<typeof import('./host')>()),
+    shell: { wasLocked: () => Promise.resolve(wasLocked), noteLocked: (locked: boolean) => noted.push(locked) },
+  }));
   who.problem = undefined;
   who.last = undefined;
   who.session = person('anne', '1', { lock: { after_minutes: 10, unlock: 'key' } });
@@ -55,7 +68,6 @@ const press = (key: string, more: object = {}) => {
   listeners['keydown']!(event);
   return event;
 };
-const byLogin = { lock: { after_minutes: 10, unlock: 'login' as const } };
 
 it('locks when nobody moves, and a key or the pointer puts it off', async () => {
   lock.watch();
@@ -129,10 +141,99 @@ it('where a login unlocks, only a new login of the same person does', async () =
   expect(lock.unlocking).toBe('ended');
   lock.unlock();
   expect(lock.locked).toBe(true);
+  await lock.login();
   who.session = person('anne', '2', byLogin);
   expect(lock.unlocking).toBe('back');
   lock.unlock();
+  expect([lock.locked, noted]).toEqual([false, [true, false]]);
+});
+
+it('a login that was under way when it was locked, and is given up, unlocks nothing', async () => {
+  who.session = loggingIn({ since: '5', actor: { id: 'anne', name: 'anne' } });
+  lock.lock();
+  expect(lock.owner?.id).toBe('anne');
+  answer = () => ({ status: 202, json: who.session });
+  await lock.login();
+  expect(lock.unlocking).toBe('browser');
+  who.session = person('anne', '5', byLogin);
+  expect(lock.unlocking).toBe('ended');
+  // Nor does one that somebody's software began.
+  who.session = loggingIn({ since: '5', actor: { id: 'anne', name: 'anne' } });
+  who.session = person('anne', '6', byLogin);
+  expect(lock.unlocking).toBe('ended');
+});
+
+it('a remembered session that is taken up later unlocks nothing', async () => {
+  who.session = nobody;
+  lock.lock();
+  answer = () => ({ status: 502, json: { title: 'Down', code: 'aes-unreachable', status: 502, fault: 'network' } });
+  await lock.login();
+  who.problem = undefined;
+  who.session = person('anne', '7', byLogin);
+  expect([lock.unlocking, lock.unseen]).toEqual(['ended', true]);
+  lock.unlock();
+  expect(lock.locked).toBe(true);
+});
+
+it('a session that was there before the window is not shown where a login unlocks', async () => {
+  who.session = person('anne', '8', byLogin);
+  expect(lock.unseen).toBe(true);
+  await lock.begin();
+  expect([lock.locked, lock.opened, lock.owner?.id, noted]).toEqual([true, false, 'anne', [true]]);
+  await lock.login();
+  who.session = person('anne', '9', byLogin);
+  expect([lock.unseen, lock.unlocking]).toEqual([false, 'back']);
+  lock.unlock();
+  expect([lock.locked, lock.opened, noted]).toEqual([false, true, [true, false]]);
+  // One that the window saw done is her own.
+  who.session = nobody;
+  who.session = browser;
+  who.session = person('luc', '10', byLogin);
+  expect(lock.unseen).toBe(false);
+  // Taken up without a login: not.
+  who.session = nobody;
+  who.session = person('luc', '11', byLogin);
+  expect(lock.unseen).toBe(true);
+});
+
+it('a window that was locked begins locked, unless nobody is left to be seen', async () => {
+  wasLocked = true;
+  await lock.begin();
+  expect([lock.locked, lock.opened]).toEqual([true, false]);
+  lock.unlock();
+  expect([lock.locked, lock.opened]).toEqual([false, true]);
+  who.session = nobody;
+  await lock.begin();
+  expect([lock.locked, lock.opened, noted.at(-1)]).toEqual([false, true, false]);
+  who.session = browser;
+  await lock.begin();
+  expect(lock.locked).toBe(true);
+});
+
+it('what was locked before it was known whose it is stays locked', async () => {
+  lock.lock();
+  await lock.begin();
+  expect([lock.locked, lock.opened]).toEqual([true, false]);
+});
+
+it('where nobody logs in at this window, a key unlocks', () => {
+  who.session = { ...nobody, logins: 'delegated' };
+  expect(lock.byLogin).toBe(false);
+  who.session = { ...nobody, problem: { code: 'session-elsewhere' } as Session['problem'] & object };
+  expect(lock.byLogin).toBe(false);
+  who.session = nobody;
+  expect(lock.byLogin).toBe(true);
+});
+
+it('whoever comes back from the browser has moved', async () => {
+  lock.watch();
+  await pass(8 * MINUTE);
+  await who.login();
+  answer = () => ({ status: 200, json: person('anne', '12', { lock: { after_minutes: 10, unlock: 'key' } }) });
+  await pass(8 * MINUTE);
   expect(lock.locked).toBe(false);
+  await pass(3 * MINUTE);
+  expect(lock.locked).toBe(true);
 });
 
 it('an AeS that is down keeps it locked and says so', async () => {

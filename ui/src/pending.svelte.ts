@@ -19,15 +19,14 @@ export type Standing = 'browser' | 'ended' | 'nobody' | 'choose' | 'other' | 'ba
  */
 export class Pending {
   #what = $state.raw<Interrupted>();
-  /** The login that was not enough. */
-  #since: string | undefined;
+  /** The logins that were not enough. */
+  #arrivals = $state(0);
 
   standing: Standing | undefined = $derived.by(() => {
     const what = this.#what;
     if (!what) return undefined;
     if (who.loggingIn) return 'browser';
-    // Where a login is given up, the session of before goes on; that is nobody coming back.
-    if (!who.loggedIn || who.problem || !who.isNewSince(this.#since)) return 'ended';
+    if (!who.loggedIn || who.arrivals === this.#arrivals) return 'ended';
     if (who.mustChoose) return 'choose';
     if (!who.acting) return 'nobody';
     return !what.by || isSame(what.by, who.acting) ? 'back' : 'other';
@@ -35,7 +34,7 @@ export class Pending {
   by = $derived(this.#what?.by);
 
   async login(what: Interrupted, otherAccount = false): Promise<void> {
-    this.#since = who.session?.since ?? undefined;
+    this.#arrivals = who.arrivals;
     // Known only now: before it, the session is the one that was refused.
     await who.login(otherAccount);
     this.#what = what;

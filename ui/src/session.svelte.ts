@@ -4,18 +4,36 @@ import { host, Refusal } from './host';
 
 const WATCH_LOGIN_MS = 400;
 const WATCH_SESSION_MS = 20_000;
+/** A software may begin a login, which is to be seen before it is done. */
+const WATCH_NOBODY_MS = 3000;
 /** Nobody acts without a login: what the core answers then. */
 const LOGIN_NEEDED = 401;
 
 /** Who is logged in, for whom, until when. */
 class Who {
-  session = $state.raw<Session>();
   /** The last call about the session failed, or the core says why nobody is logged in. */
   problem = $state.raw<Problem>();
   /** The physician that could not be chosen, and why. */
   refused = $state.raw<{ physician: string; problem: Problem }>();
   /** Who worked here last, while the window is open. */
   last = $state.raw<Acting>();
+  /** How many logins this window has seen done. Where one is given up, the session of before goes on: that is none. */
+  arrivals = $state(0);
+  /** Whether whoever is logged in did that before this window's eyes; a session may be there before the window is. */
+  watched = $state(false);
+  /** The last of this window's own logins that brought somebody. */
+  done = $state<number>();
+  #session = $state.raw<Session>();
+  /** The login of the session that was there last. */
+  #since: string | undefined;
+  /** This window's own logins, counted; the one under way. */
+  #attempts = 0;
+  #attempt: number | undefined;
+  /** At which login a refusal came. */
+  #refusals = new WeakMap<Problem, string | undefined>();
+  #resolve: () => void = () => {};
+  /** The core has said for the first time who is logged in. */
+  readonly known = new Promise<void>((resolve) => (this.#resolve = resolve));
   #now = $state(Date.now());
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The physician wanted last, while a choice is under way. */
@@ -37,14 +55,37 @@ class Who {
   mustChoose = $derived(!this.physician && this.choices.length > 0);
   /** Logged in, and no physician there to work for. */
   forNobody = $derived(this.loggedIn && !this.physician && this.choices.length === 0);
-  /** Works in the name of somebody else. */
-  mandate = $derived(this.physician !== undefined && this.session?.mandate === true);
+  /** Works in the name of somebody else. While a login is under way, the session of before it goes on. */
+  mandate = $derived(this.session?.state !== 'logged_out' && Boolean(this.session?.physician) && this.session?.mandate === true);
   acting: Acting | undefined = $derived.by(() => {
     const { physician, session } = this;
     return physician && { physician, ...(session?.actor ? { actor: session.actor } : {}) };
   });
+  /** Who works here, as far as it is known: while a login is under way, who did before it. */
+  present: Acting | undefined = $derived.by(() => {
+    if (!this.loggingIn) return this.acting;
+    const { physician, actor } = this.session ?? {};
+    return physician ? { physician, ...(actor ? { actor } : {}) } : this.last;
+  });
   /** Whole minutes until the session ends. */
   minutes = $derived(this.session?.until ? Math.max(0, Math.floor((Date.parse(this.session.until) - this.#now) / 60_000)) : undefined);
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  set session(next: Session | undefined) {
+    const since = next?.since ?? undefined;
+    if (since !== undefined && since !== this.#since) {
+      this.#since = since;
+      this.watched = this.#session?.state === 'logging_in' && next?.state === 'logged_in';
+      if (this.watched) this.arrivals++;
+      if (this.watched && this.#attempt !== undefined) this.done = this.#attempt;
+    }
+    if (next?.state !== 'logging_in') this.#attempt = undefined;
+    this.#session = next;
+    if (next) this.#resolve();
+  }
 
   /** Starts watching; the clock of the top line lives as long as the window. */
   async watch(): Promise<void> {
@@ -53,13 +94,21 @@ class Who {
   }
 
   async refresh(): Promise<void> {
-    await this.#take(() => host.session());
-    this.#again();
+    try {
+      await this.#take(() => host.session());
+    } finally {
+      this.#again();
+    }
   }
 
-  async login(otherAccount = false): Promise<void> {
-    await this.#take(() => host.login(otherAccount));
-    this.#again();
+  /** Sends the browser to AeS. Which of this window's logins it is; nothing when it does not begin. */
+  async login(otherAccount = false): Promise<number | undefined> {
+    try {
+      const isUnderWay = (await this.#take(() => host.login(otherAccount))) && this.loggingIn;
+      return isUnderWay ? (this.#attempt = ++this.#attempts) : undefined;
+    } finally {
+      this.#again();
+    }
   }
 
   /** Works for this physician from now on. Of several choices in a hurry the last one counts. */
@@ -88,39 +137,49 @@ class Who {
     return this.mandate && definition?.physician_only?.includes(act) === true;
   }
 
-  /** Whether somebody has logged in since; a renewal is no login. */
-  isNewSince(since: string | undefined): boolean {
-    return !this.session?.since || this.session.since !== since;
-  }
-
   /** Whether a login is what this problem asks for, and this window can do it. */
   mends(problem: Problem | undefined): boolean {
-    return problem?.status === LOGIN_NEEDED && !this.delegated;
+    return problem?.status === LOGIN_NEEDED && !this.delegated && !this.hasMended(problem);
+  }
+
+  /** Whether somebody has logged in since this problem asked for it: now the same once more is enough. */
+  hasMended(problem: Problem): boolean {
+    const since = this.loggedIn ? (this.session?.since ?? undefined) : undefined;
+    if (!this.#refusals.has(problem)) this.#refusals.set(problem, since);
+    return problem.status === LOGIN_NEEDED && since !== undefined && since !== this.#refusals.get(problem);
   }
 
   /** Logs out, or gives a login under way up. */
   async logout(): Promise<void> {
-    await this.#take(async () => {
-      await host.logout();
-      return host.session();
-    });
-    // Logged out here even when AeS could not be told: the session says so, the problem stays to be read.
-    const problem = this.problem;
-    if (problem) {
-      await this.#take(() => host.session());
-      this.problem ??= problem;
+    this.#attempt = undefined;
+    try {
+      await this.#take(async () => {
+        await host.logout();
+        return host.session();
+      });
+      // Logged out here even when AeS could not be told: the session says so, the problem stays to be read.
+      const problem = this.problem;
+      if (problem) {
+        await this.#take(() => host.session());
+        this.problem ??= problem;
+      }
+    } finally {
+      this.#again();
     }
-    this.#again();
   }
 
-  async #take(ask: () => Promise<Session>): Promise<void> {
+  /** Whether the core answered with the session. */
+  async #take(ask: () => Promise<Session>): Promise<boolean> {
     try {
       this.#become(await ask());
+      return true;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.problem = error.problem;
+      return false;
+    } finally {
+      this.#now = Date.now();
     }
-    this.#now = Date.now();
   }
 
   #become(session: Session): void {
@@ -132,7 +191,8 @@ class Who {
 
   #again(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.refresh(), this.loggingIn ? WATCH_LOGIN_MS : WATCH_SESSION_MS);
+    const pause = this.loggingIn ? WATCH_LOGIN_MS : this.loggedIn ? WATCH_SESSION_MS : WATCH_NOBODY_MS;
+    this.#timer = setTimeout(() => void this.refresh(), pause);
   }
 }
 

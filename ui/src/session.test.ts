@@ -7,7 +7,7 @@ import { who } from './session.svelte';
 const anne: Physician = { ehealth_id: '1900000001', name: 'Dr Anne Weber', provider_codes: ['90000101'] };
 const luc: Physician = { ehealth_id: '1900000002', name: 'Dr Luc Muller', provider_codes: ['90000102'] };
 const base = { environment: 'training', remembered: true, notices: [], acts_for: [] } as unknown as Session;
-const claire = (physician?: Physician): Session => ({ ...base, state: 'logged_in', actor: { id: 'k', name: 'Claire Klein' }, acts_for: [anne, luc], mandate: physician !== undefined, ...(physician ? { physician } : {}) });
+const claire = (physician?: Physician, since = 'k'): Session => ({ ...base, state: 'logged_in', since, actor: { id: 'k', name: 'Claire Klein' }, acts_for: [anne, luc], mandate: physician !== undefined, ...(physician ? { physician } : {}) });
 const self = (id: string, physician: Physician, since = '1'): Session => ({ ...base, state: 'logged_in', since, actor: { id, name: physician.name }, physician });
 const nobody: Session = { ...base, state: 'logged_out' };
 const browser: Session = { ...base, state: 'logging_in', login_url: 'http://127.0.0.1/' };
@@ -129,7 +129,7 @@ it('waits while the browser has the word, and goes on once when the same person 
 
 it('does not go on for somebody else, for another physician, or with other values', async () => {
   const { pending } = await interrupted();
-  await tells(self('m', luc));
+  await tells(self('m', luc, '2'));
   expect(pending.standing).toBe('other');
   await tells(claire(anne));
   expect(pending.standing).toBe('other');
@@ -138,7 +138,7 @@ it('does not go on for somebody else, for another physician, or with other value
   await tells({ ...base, state: 'logged_in', actor: { id: 'n', name: 'Paul' } });
   expect(pending.standing).toBe('nobody');
   const changed = await interrupted(() => false);
-  await tells(self('w', anne));
+  await tells(self('w', anne, '2'));
   expect([changed.pending.goOn(), changed.run.mock.calls.length]).toEqual([false, 0]);
 });
 
@@ -150,7 +150,7 @@ it('a login that ends without anybody keeps what waits, and asks with another ac
   expect(last().body).toEqual({ other_account: true });
   last().answer(202, browser);
   await asked;
-  await tells(self('w', anne));
+  await tells(self('w', anne, '2'));
   expect(pending.goOn()).toBe(true);
   expect(run).toHaveBeenCalledOnce();
 });
@@ -161,10 +161,34 @@ it('a login that is given up while a session goes on leads nowhere', async () =>
   const asked = pending.login({ by: who.acting, run: vi.fn() });
   last().answer(202, browser);
   await asked;
+  expect(who.present?.physician.name).toBe(anne.name);
   await tells(self('w', anne));
   expect(pending.standing).toBe('ended');
+  const again = pending.again();
+  last().answer(202, browser);
+  await again;
   await tells(self('w', anne, '2'));
   expect(pending.standing).toBe('back');
+});
+
+it('a refusal for want of a login asks for one, until somebody has logged in', async () => {
+  await tells(self('w', anne));
+  const refused = { ...late };
+  expect([who.mends(refused), who.hasMended(refused)]).toEqual([true, false]);
+  await tells(nobody);
+  expect(who.mends(refused)).toBe(true);
+  await tells(self('w', anne, '2'));
+  expect([who.mends(refused), who.hasMended(refused)]).toEqual([false, true]);
+});
+
+it('an answer that is cut does not end the watch', async () => {
+  const asked = who.refresh();
+  const cut = calls.at(-1)!;
+  cut.answer(200, undefined);
+  await expect(asked).rejects.toThrow();
+  const before = calls.length;
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(calls.length).toBeGreaterThan(before);
 });
 
 it('a session that was refused is not taken for the new one', async () => {

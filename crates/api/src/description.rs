@@ -167,6 +167,7 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
         for (media, content) in &mut answer.content {
             let RefOr::T(content) = content else { continue };
             match media.as_str() {
+                PROBLEM if status == "409" && path.contains("/link/approvals/") => content.example = said("session-changed", Fault::You),
                 PROBLEM => content.example = example_of(status),
                 "application/json" => content.example = examples.of_answer(path, content),
                 _ => {}
@@ -224,14 +225,10 @@ fn callers(path: &str, open: bool) -> Vec<SecurityRequirement> {
     if path.contains("/v1/link") || path == STATUS {
         return vec![SecurityRequirement::default()];
     }
-    let link = [
-        all(&["connection_key", "software"]),
-        all(&["connection_key", "software", "bearer"]),
-        all(&["connection_key", "software", "bearer", "physician"]),
-    ];
+    // Which physician may also be said beside a token or in the session; there it is no credential, and may be left out.
+    let link = [all(&["connection_key", "software"]), all(&["connection_key", "software", "bearer"])];
     let hospital = [
         all(&["bearer"]),
-        all(&["bearer", "physician"]),
         all(&["client_key", "physician"]),
         all(&["client_certificate", "physician"]),
     ];
@@ -249,7 +246,8 @@ fn add_security_schemes(components: &mut Components) {
                     .scheme(HttpAuthScheme::Bearer)
                     .bearer_format("JWT")
                     .description(Some(
-                        "AeS access token of the physician, or of somebody who acts for her. Wins over every other way.",
+                        "AeS access token of the physician, or of somebody who acts for her: then `X-EConnector-Physician` beside it says for which of \
+                         those it lists. Wins over every other way.",
                     ))
                     .build(),
             ),
@@ -285,7 +283,8 @@ fn add_security_schemes(components: &mut Components) {
             header(
                 "X-EConnector-Physician",
                 "The eHealthID, 10 digits, in whose name the call is made. Beside a token: which of the physicians it lists, when there are \
-                 several. Hospital, with an API key or a client certificate: always; the server gets a token in her name.",
+                 several. In the desktop's session it may be left out; while the session works for another the answer is 409 \
+                 `session-changed`. Hospital, with an API key or a client certificate: always; the server gets a token in her name.",
             ),
         ),
     ];

@@ -54,14 +54,14 @@ async fn issue(State(shared): State<Shared>, Language(lang): Language, actor: Ac
         replaces: body.replaces.map(|Id(id)| id),
         reason: body.reason,
     };
-    let shown = |physician: &str| Approval {
+    let shown = |in_whose_name: String| Approval {
         kind: Some(issue.kind.clone()),
         values: Some(issue.values.clone()),
         reason: issue.reason.clone(),
-        ..Approval::of(Action::Sign, issue.id, physician)
+        ..Approval::of(Action::Sign, issue.id, in_whose_name)
     };
-    actor.may(&shared, Intent::Issue(&issue), lang, shown).await?;
-    let issued = shared.connector.issue(actor.caller, issue, lang).await.or_fail(lang)?;
+    let agreed = actor.may(&shared, Intent::Issue(&issue), lang, shown).await?;
+    let issued = shared.connector.issue(actor.caller, issue, agreed, lang).await.or_fail(lang)?;
     Ok(settled(&shared, issued, lang))
 }
 
@@ -159,13 +159,13 @@ async fn cancel(
         reason: body.reason,
         replaced_by: body.replaced_by.map(new_id).transpose().or_fail(lang)?,
     };
-    let shown = |physician: &str| Approval {
+    let shown = |in_whose_name: String| Approval {
         reason: Some(cancel.reason.clone()),
         replaced_by: cancel.replaced_by,
-        ..Approval::of(Action::Cancel, id, physician)
+        ..Approval::of(Action::Cancel, id, in_whose_name)
     };
-    actor.may(&shared, Intent::Cancel(&cancel), lang, shown).await?;
-    let line = shared.connector.cancel(actor.caller, cancel).await.or_fail(lang)?;
+    let agreed = actor.may(&shared, Intent::Cancel(&cancel), lang, shown).await?;
+    let line = shared.connector.cancel(actor.caller, cancel, agreed).await.or_fail(lang)?;
     Ok(axum::Json(line.into()))
 }
 

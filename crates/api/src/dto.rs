@@ -193,7 +193,7 @@ pub(crate) struct OriginBody {
 /// The physician's word on what a software wants to do in her name.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct AnswerBody {
-    /// `today` also allows whatever this software asks until midnight.
+    /// `today` also allows whatever this software asks until midnight, while the same person works for the same physician.
     pub(crate) answer: econnector_loopback::Answer,
 }
 
@@ -204,6 +204,8 @@ pub(crate) struct ApprovalView {
     /// Who asks.
     pub(crate) software: String,
     pub(crate) action: econnector_loopback::Action,
+    /// The physician in whose name it would be done.
+    pub(crate) physician_name: String,
     /// The form's kind, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) form: Option<String>,

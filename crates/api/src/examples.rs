@@ -330,6 +330,7 @@ impl Examples {
             id: OTHER,
             software: "Cabinet".to_owned(),
             action: Action::Cancel,
+            physician_name: "Dr Anne Weber".to_owned(),
             form: None,
             document: ID,
             reason: Some("Erreur de date".to_owned()),

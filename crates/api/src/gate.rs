@@ -46,7 +46,7 @@ impl Actor {
         shared: &Shared,
         intent: Intent<'_>,
         lang: Lang,
-        approval: impl FnOnce(&str) -> Approval,
+        approval: impl FnOnce(String) -> Approval,
     ) -> Result<Option<Prospect>, Fail> {
         let Some((link, software)) = &self.asked else {
             return Ok(None);
@@ -56,7 +56,7 @@ impl Actor {
         if prospect.settled {
             return Ok(None);
         }
-        let mut approval = approval(prospect.physician());
+        let mut approval = approval(prospect.in_whose_name());
         approval.simulation = prospect.simulation.map(|mark| (approval.document, mark));
         approval.replaces = prospect.replaced.take().map(replaced);
         approval.message = prospect.message.take();

@@ -9,8 +9,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use econnector_answers::language;
 use econnector_base::Secret;
-use econnector_connector::{Caller, RequestError};
+use econnector_connector::{Caller, Error, RequestError};
 use econnector_forms::Lang;
+use econnector_identity::SessionState;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use uuid::{Uuid, Variant, Version};
@@ -69,7 +70,7 @@ impl FromRequestParts<Shared> for Who {
             None => match (&shared.door, parts.extensions.get::<TrustedClient>()) {
                 (Door::Hospital, Some(client)) => delegate(client, &parts.headers).map(Self),
                 (Door::Hospital, None) => Err(refuse()),
-                (Door::Desktop(_) | Door::Loopback(_), _) => Ok(Self(Caller::OwnSession)),
+                (Door::Desktop(_) | Door::Loopback(_), _) => in_session(shared, &parts.headers).await.map(Self),
             },
         }
     }
@@ -88,6 +89,21 @@ fn physician(headers: &HeaderMap) -> Result<Option<String>, Fail> {
 /// Whether a text has the form of an eHealthID.
 pub(crate) fn is_ehealth_id(text: &str) -> bool {
     text.len() == 10 && text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// A caller in the desktop's session. For whom it works it need not say; when it does, the session must work for the same.
+async fn in_session(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Fail> {
+    let Some(named) = physician(headers)? else {
+        return Ok(Caller::OwnSession);
+    };
+    match shared.connector.session().await.standing {
+        SessionState::LoggedIn {
+            physician: Some(physician),
+            ..
+        } if physician.ehealth_id != named => Err(Fail::new(Error::SessionChanged, language(headers))),
+        // Where there is nobody yet, what is asked for says so.
+        _ => Ok(Caller::OwnSession),
+    }
 }
 
 /// The caller in the name of the physician that it says.

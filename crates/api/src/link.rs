@@ -1,5 +1,6 @@
 //! Window only: who may use the link, and what waits for the physician's word.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, State};
@@ -10,8 +11,8 @@ use econnector_answers::language;
 use econnector_base::Explain;
 use econnector_connector::{Caller, Error, Preview, RequestError, Values};
 use econnector_forms::Lang;
-use econnector_identity::{IdentityError, SessionState};
-use econnector_loopback::{Action, Approval, Link, LinkError, LinkView, NewOrigin, WaitingKind};
+use econnector_identity::{Actor, IdentityError, Physician, SessionState};
+use econnector_loopback::{Action, Answer, Approval, Link, LinkError, LinkView, NewOrigin, WaitingKind};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -97,15 +98,15 @@ async fn decide(
     Json(body): Json<DecisionBody>,
 ) -> Result<StatusCode, Fail> {
     let allowed = body.decision == DecisionWord::Allowed;
-    // Trust is one physician's, in what is signed in her name.
+    // Trust is one person's, in what is signed for one physician.
     let trusting = match body.trusted_today.filter(|_| allowed) {
-        Some(true) => Some(acting_for(&shared, lang).await?),
+        Some(true) => Some(acting(&shared, lang).await?.in_whose_name()),
         _ => None,
     };
     kept(lang, move || {
         link.decide(&name, allowed)?;
         match (trusting, body.trusted_today) {
-            (Some(physician), _) => link.trust_today(&name, &physician),
+            (Some(in_whose_name), _) => link.trust_today(&name, &in_whose_name),
             (None, Some(_)) => {
                 link.distrust(&name);
                 Ok(())
@@ -117,13 +118,25 @@ async fn decide(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The eHealthID of the physician for whom somebody works at this desk.
-async fn acting_for(shared: &Shared, lang: Lang) -> Result<String, Fail> {
-    match shared.connector.session().await.state {
+/// Who works at this desk, and for which physician.
+struct Acting {
+    actor: Actor,
+    physician: Physician,
+}
+
+impl Acting {
+    fn in_whose_name(&self) -> String {
+        self.actor.in_the_name_of(&self.physician)
+    }
+}
+
+async fn acting(shared: &Shared, lang: Lang) -> Result<Acting, Fail> {
+    match shared.connector.session().await.standing {
         SessionState::LoggedIn {
+            actor,
             physician: Some(physician),
             ..
-        } => Ok(physician.ehealth_id),
+        } => Ok(Acting { actor, physician }),
         SessionState::LoggedIn { .. } => Err(Fail::new(IdentityError::PhysicianNotChosen, lang)),
         _ => Err(Fail::new(IdentityError::LoginRequired, lang)),
     }
@@ -180,14 +193,15 @@ async fn forget_origin(
 /// Its pages stand beside it.
 #[utoipa::path(get, path = "/econnector/v1/link/approvals/{id}", tag = "link", params(("id" = Uuid, Path, description = "The question's id")), responses(
     (status = 200, description = "The question", body = ApprovalView),
-    (status = 404, description = "No longer asked; or not here: window only")))]
+    (status = 404, description = "No longer asked; or not here: window only"),
+    (status = 409, description = "Another person is logged in by now, or works for another physician: it may only be refused")))]
 async fn approval(
     State(shared): State<Shared>,
     AtWindow(link): AtWindow,
     Language(lang): Language,
     InPath(Id(id)): InPath<Id>,
 ) -> Result<axum::Json<ApprovalView>, Fail> {
-    let asked = asked(&link, id, lang)?;
+    let (asked, Acting { physician, .. }) = asked(&shared, &link, id, lang).await?;
     let waiting = link.view(lang).waiting.into_iter();
     let waiting = waiting
         .into_iter()
@@ -212,6 +226,7 @@ async fn approval(
         id,
         software: waiting.software,
         action: asked.action,
+        physician_name: physician.name,
         form: asked.kind.clone(),
         document: asked.document,
         reason: asked.reason.as_ref().map(|reason| reason.reveal().clone()),
@@ -233,6 +248,7 @@ async fn approval(
     params(("id" = Uuid, Path, description = "The question's id"), ("n" = u32, Path, description = "The page, from 1", minimum = 1, maximum = 100_000)), responses(
     (status = 200, description = "The page", content((String = "image/svg+xml")), headers(("X-Page-Count" = usize, description = "Number of pages"))),
     (status = 404, description = "No longer asked, nothing to show for it, or no such page; or not here: window only"),
+    (status = 409, description = "Another person is logged in by now, or works for another physician"),
     (status = 422, description = "The PDF cannot be shown")))]
 async fn approval_page(
     State(shared): State<Shared>,
@@ -241,10 +257,10 @@ async fn approval_page(
     InPath(path): InPath<(Id, PageNumber)>,
 ) -> Result<Response, Fail> {
     let (Id(id), n) = path;
-    let asked = asked(&link, id, lang)?;
+    let (asked, _) = asked(&shared, &link, id, lang).await?;
     let n = page_number(Some(n));
     if let Some(pdf) = &asked.pdf {
-        let pdf = std::sync::Arc::clone(pdf);
+        let pdf = Arc::clone(pdf);
         let (svg, pages) = shared.connector.drawn(pdf, n).await.or_fail(lang)?;
         return Ok(page(SVG, svg, pages));
     }
@@ -285,17 +301,28 @@ async fn to_preview(shared: &Shared, asked: &Approval, lang: Lang) -> Result<Pre
 #[utoipa::path(post, path = "/econnector/v1/link/approvals/{id}", tag = "link", params(("id" = Uuid, Path, description = "The question's id")),
     request_body = AnswerBody, responses(
     (status = 204, description = "Taken"),
-    (status = 404, description = "No longer asked; or not here: window only")))]
+    (status = 404, description = "No longer asked; or not here: window only"),
+    (status = 409, description = "Another person is logged in by now, or works for another physician: it may only be refused")))]
 async fn answer(
+    State(shared): State<Shared>,
     AtWindow(link): AtWindow,
     Language(lang): Language,
     InPath(Id(id)): InPath<Id>,
     Json(body): Json<AnswerBody>,
 ) -> Result<StatusCode, Fail> {
+    // Anybody may refuse; who says yes must be she who was asked.
+    if body.answer != Answer::Refuse {
+        asked(&shared, &link, id, lang).await?;
+    }
     or_fail(link.answer(id, body.answer), lang)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn asked(link: &Link, id: Uuid, lang: Lang) -> Result<std::sync::Arc<Approval>, Fail> {
-    or_fail(link.approval(id).ok_or(LinkError::Unknown), lang)
+/// What is asked of whoever works at this desk now; of anybody else it is none of her business.
+async fn asked(shared: &Shared, link: &Link, id: Uuid, lang: Lang) -> Result<(Arc<Approval>, Acting), Fail> {
+    let asked = or_fail(link.approval(id).ok_or(LinkError::Unknown), lang)?;
+    match acting(shared, lang).await {
+        Ok(acting) if acting.in_whose_name() == asked.in_whose_name => Ok((asked, acting)),
+        _ => Err(Fail::new(Error::SessionChanged, lang)),
+    }
 }

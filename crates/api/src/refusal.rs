@@ -10,7 +10,7 @@ pub enum Refusal {
     /// A form kind without the XML that is to be deposited, or the XML without a form kind. Nothing is signed: which was meant?
     #[error("of the parts `kind` and `xml` only one came")]
     DepositIncomplete,
-    /// The physician in whose name it is called is no eHealthID; or an API key or a client certificate came without one.
+    /// The physician in whose name it is called is no eHealthID, or there are two; or an API key or a client certificate came without one.
     #[error("X-EConnector-Physician is missing or is no eHealthID of 10 digits")]
     PhysicianHeader,
     /// This caller may not act for this physician.

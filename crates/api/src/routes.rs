@@ -104,7 +104,7 @@ async fn login(
 
 /// Says for which of her physicians the logged-in person works from now on.
 ///
-/// Window only. What was issued or simulated for another is forgotten; the journal keeps its lines.
+/// Window only. What was issued or simulated for another is not shown until she is chosen again; the journal shows its lines.
 #[utoipa::path(put, path = "/econnector/v1/session/physician", tag = "session", request_body = ChoiceBody, responses(
     (status = 200, description = "The session, for this physician", body = SessionDto),
     (status = 403, description = "The physician does not let her; or not here: window only"),

@@ -80,13 +80,13 @@ async fn sign_made_elsewhere(shared: &Shared, actor: Actor, body: SignatureParts
         pdf: Arc::new(body.pdf),
         deposit: body.kind.zip(body.xml).map(|(kind, xml)| Foreign { kind, xml }),
     };
-    let shown = |physician: &str| Approval {
+    let shown = |in_whose_name: String| Approval {
         kind: sign.deposit.as_ref().map(|foreign| foreign.kind.clone()),
         pdf: Some(Arc::clone(&sign.pdf)),
-        ..Approval::of(Action::SignPdf, id, physician)
+        ..Approval::of(Action::SignPdf, id, in_whose_name)
     };
-    actor.may(shared, Intent::Sign(&sign), lang, shown).await?;
-    let issued = shared.connector.sign(actor.caller, sign).await.or_fail(lang)?;
+    let agreed = actor.may(shared, Intent::Sign(&sign), lang, shown).await?;
+    let issued = shared.connector.sign(actor.caller, sign, agreed).await.or_fail(lang)?;
     Ok(settled(shared, issued, lang))
 }
 

@@ -61,11 +61,9 @@ async fn validate(
     InPath(Id(id)): InPath<Id>,
     Json(ValidationBody {}): Json<ValidationBody>,
 ) -> Result<Settled, Fail> {
-    let shown = |physician: &str| Approval::of(Action::Pay, id, physician);
-    let prospect = actor.may(&shared, Intent::Pay(id), lang, shown).await?;
-    // She said yes to one simulation, and to none that came under its id since.
-    let mark = prospect.and_then(|prospect| prospect.simulation);
-    let issued = shared.connector.validate(actor.caller, id, mark, lang).await.or_fail(lang)?;
+    let shown = |in_whose_name: String| Approval::of(Action::Pay, id, in_whose_name);
+    let agreed = actor.may(&shared, Intent::Pay(id), lang, shown).await?;
+    let issued = shared.connector.validate(actor.caller, id, agreed, lang).await.or_fail(lang)?;
     Ok(settled(&shared, issued, lang))
 }
 
@@ -90,9 +88,8 @@ async fn contest(
         id,
         anomalies: body.anomalies.into_iter().map(Into::into).collect(),
     };
-    let shown = |physician: &str| Approval::of(Action::Contest, id, physician);
-    let prospect = actor.may(&shared, Intent::Contest(&contest), lang, shown).await?;
-    let mark = prospect.and_then(|prospect| prospect.simulation);
-    let contestation = shared.connector.contest(actor.caller, contest, mark).await.or_fail(lang)?;
+    let shown = |in_whose_name: String| Approval::of(Action::Contest, id, in_whose_name);
+    let agreed = actor.may(&shared, Intent::Contest(&contest), lang, shown).await?;
+    let contestation = shared.connector.contest(actor.caller, contest, agreed).await.or_fail(lang)?;
     Ok(axum::Json(contestation.into()))
 }

@@ -14,7 +14,7 @@ use econnector_api::Door;
 use econnector_journal::State;
 use econnector_loopback::{Link, Rules, Software};
 use serde_json::{Value, json};
-use stand::{ID, Stand, call, example, issue_body, json_of, link, parts, pdf, send};
+use stand::{ID, Stand, WEBER, call, example, issue_body, json_of, link, parts, pdf, send};
 use tokio::task::JoinHandle;
 
 const OTHER: &str = "2b7c91e0-4f3d-4c58-9a10-77d20e6b3f41";
@@ -74,6 +74,12 @@ impl Desk {
         panic!("nobody was asked");
     }
 
+    /// Who works there now, and for whom.
+    fn is_for(&self, actor: &'static str, physician: Option<&str>) {
+        *self.stand.actor.lock().unwrap() = actor;
+        *self.stand.at_desk.lock().unwrap() = physician.map(ToOwned::to_owned);
+    }
+
     fn nothing_waits(&self) -> bool {
         self.link.view(econnector_forms::Lang::En).waiting.is_empty()
     }
@@ -111,6 +117,7 @@ async fn what_is_signed_is_shown_first_and_signed_after_a_yes() {
         [&view["software"], &view["action"], &view["form"], &view["document"]],
         [&json!("Cabinet"), &json!("sign"), &json!("ecit"), &json!(ID)]
     );
+    assert_eq!(view["physician_name"], "Dr Anne Weber");
     assert!(view.get("line").is_none() && view.get("reason").is_none(), "{view}");
     for (page, wanted) in [
         ("1", StatusCode::OK),
@@ -127,6 +134,8 @@ async fn what_is_signed_is_shown_first_and_signed_after_a_yes() {
             assert_eq!(answer.headers()["x-page-count"], "1");
         }
     }
+    // A login that is under way changes nothing.
+    *desk.stand.logging_in.lock().unwrap() = true;
     desk.says(&question, "once").await;
     let problem = json_of(&asked.await.unwrap());
     assert_eq!(desk.stand.signatures_asked(), 1, "{problem}");
@@ -468,16 +477,134 @@ async fn a_pdf_made_elsewhere_is_shown_page_by_page() {
 #[tokio::test]
 async fn the_yes_of_one_physician_is_not_that_of_the_next() {
     let desk = Desk::new().await;
-    let asked = desk.asks(from_software("/v1/documents", &issue_body()));
-    let question = desk.question().await;
-    *desk.stand.at_desk.lock().unwrap() = Some("1900000002".to_owned());
-    desk.says(&question, "once").await;
-    let answer = asked.await.unwrap();
-    assert_eq!(
-        (answer.status(), &json_of(&answer)["code"]),
-        (StatusCode::CONFLICT, &json!("session-changed"))
-    );
+    let changed = (StatusCode::CONFLICT, json!("session-changed"));
+    for (actor, physician) in [("anne", Some("1900000002")), ("claire", Some(WEBER)), ("anne", None)] {
+        let asked = desk.asks(from_software("/v1/documents", &issue_body()));
+        let question = desk.question().await;
+        desk.is_for(actor, physician);
+        let path = format!("/v1/link/approvals/{question}");
+        let (status, problem) = call(&desk.window, Method::GET, &path, None).await;
+        assert_eq!((status, problem["code"].clone()), changed, "{actor} {physician:?}");
+        let (status, problem) = call(&desk.window, Method::GET, &format!("{path}/pages/1"), None).await;
+        assert_eq!((status, problem["code"].clone()), changed, "nothing is shown of it");
+        for word in ["once", "today"] {
+            let (status, problem) = call(&desk.window, Method::POST, &path, Some(json!({ "answer": word }))).await;
+            assert_eq!((status, problem["code"].clone()), changed, "{word}");
+        }
+        desk.says(&question, "refuse").await;
+        assert_eq!(json_of(&asked.await.unwrap())["code"], "approval-refused");
+        desk.is_for("anne", Some(WEBER));
+    }
     assert_eq!(desk.stand.signatures_asked(), 0);
+}
+
+#[tokio::test]
+async fn trust_until_tonight_is_one_person_s_for_one_physician() {
+    let desk = Desk::with(Rules {
+        software: vec!["Cabinet".into()],
+        approval_seconds: 1,
+        ..Rules::default()
+    })
+    .await;
+    let issued = async || desk.answer_of(from_software("/v1/documents", &issue_body())).await.1["code"].clone();
+    desk.is_for("claire", Some(WEBER));
+    let asked = desk.asks(from_software("/v1/documents", &issue_body()));
+    desk.says(&desk.question().await, "today").await;
+    asked.await.unwrap();
+    issued().await;
+    assert_eq!(desk.stand.signatures_asked(), 2, "the secretary's word, for what she sends");
+    desk.is_for("anne", Some(WEBER));
+    assert_eq!(issued().await, "approval-missing", "it is not the physician's");
+
+    let decision = json!({ "decision": "allowed", "trusted_today": true });
+    let (status, _) = call(&desk.window, Method::PUT, "/v1/link/software/Cabinet", Some(decision)).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    issued().await;
+    assert_eq!(desk.stand.signatures_asked(), 3);
+    desk.is_for("claire", Some("1900000002"));
+    assert_eq!(issued().await, "physician-mismatch");
+}
+
+#[tokio::test]
+async fn software_that_says_for_whom_it_works_does_nothing_for_another() {
+    let desk = Desk::with(Rules {
+        software: vec!["Cabinet".into()],
+        approval_seconds: 0,
+        ..Rules::default()
+    })
+    .await;
+    let naming = async |router: &Router, named: &[&str]| {
+        let mut request = from_software("/v1/documents", &issue_body());
+        for id in named {
+            request.headers_mut().append("x-econnector-physician", id.parse().unwrap());
+        }
+        let answer = send(router, request).await;
+        (answer.status().as_u16(), json_of(&answer)["code"].clone())
+    };
+    for (router, own) in [(&desk.software, "approval-missing"), (&desk.window, "signer-expired")] {
+        for wrong in [&["190000000"][..], &[""], &["190000000a"], &[WEBER, WEBER]] {
+            assert_eq!(naming(router, wrong).await, (400, json!("physician-header")), "{wrong:?}");
+        }
+        assert_eq!(naming(router, &["1900000002"]).await, (409, json!("session-changed")));
+        assert_eq!(naming(router, &[WEBER]).await.1, own);
+        assert_eq!(naming(router, &[]).await.1, own);
+        *desk.stand.logging_in.lock().unwrap() = true;
+        assert_eq!(
+            naming(router, &["1900000002"]).await,
+            (409, json!("session-changed")),
+            "a login is under way"
+        );
+        *desk.stand.logging_in.lock().unwrap() = false;
+    }
+    desk.stand.at_desk.lock().unwrap().take();
+    for router in [&desk.software, &desk.window] {
+        assert_eq!(naming(router, &["1900000002"]).await, (401, json!("login-required")));
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_no_form_made_is_covered_by_no_mandate() {
+    let desk = Desk::new().await;
+    let note = include_str!("../../../samples/data/fee-note.xml").replace("3c1f0e2a-6f5d-4c1b-9a7e-2b8d4e6f0a11", ID);
+    let content = STANDARD.encode(pdf());
+    let in_json = json!({ "id": ID, "content": content, "deposit": { "kind": "mh", "xml": note } });
+    let alone = json!({ "id": OTHER, "content": content });
+    let in_parts = |path: &str| {
+        let body = parts(
+            "frontier",
+            &[("id", ID.as_bytes()), ("kind", b"mh"), ("xml", note.as_bytes()), ("pdf", &pdf())],
+        );
+        let mut request = stand::in_parts(path, "frontier", body);
+        request.headers_mut().remove("authorization");
+        request
+    };
+    let requests = || {
+        [
+            from_software("/v1/signatures", &in_json),
+            from_software("/v1/signatures", &alone),
+            in_parts("/v1/signatures"),
+            in_parts("/v1/documents"),
+        ]
+    };
+    desk.is_for("claire", Some(WEBER));
+    for bearer in [false, true] {
+        for mut request in requests() {
+            if bearer {
+                request.headers_mut().insert("authorization", "Bearer good".parse().unwrap());
+            }
+            let answer = send(&desk.window, request).await;
+            assert_eq!(
+                (answer.status(), &json_of(&answer)["code"]),
+                (StatusCode::FORBIDDEN, &json!("physician-only"))
+            );
+        }
+    }
+    assert_eq!(desk.stand.signatures_asked(), 0);
+    desk.is_for("anne", Some(WEBER));
+    for request in requests() {
+        send(&desk.window, request).await;
+    }
+    assert_eq!(desk.stand.signatures_asked(), 4, "the physician herself");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! authority; who acts for whom may not change on the way.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use econnector_base::{AuthorityWords, Clock, Explain, Fault, Secret};
@@ -11,6 +12,7 @@ use econnector_mysecu::{AccessToken, MySecuError};
 use econnector_signature::{
     Algorithm, Bearer, Expected, FieldOptions, NoToken, Probe, SignatureError, SignedPdf, Signer, SignerCertificate,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -33,7 +35,12 @@ impl<'a> Acting<'a> {
         let Authorized { principal, token } = authorized;
         let source = match caller {
             Caller::OwnSession => Source::Session,
-            Caller::Bearer { .. } => Source::Bearer,
+            Caller::Bearer { .. } => {
+                let left = left_until(principal.until, connector.identity.time());
+                Source::Bearer {
+                    over: connector.clock.elapsed().saturating_add(left),
+                }
+            }
             Caller::Delegate { ehealth_id, .. } => Source::Exchange(ehealth_id.clone()),
         };
         let access = Access {
@@ -105,14 +112,15 @@ impl<'a> Acting<'a> {
     /// That nobody else logged in, and nobody else was chosen, since this was begun. For calls that need no token of the session's.
     pub(crate) async fn unchanged(&self) -> Result<(), Error> {
         let Source::Session = self.access.source else { return Ok(()) };
-        match self.connector.identity.session().await.state {
+        // Whoever is about to log in has not done so yet.
+        match self.connector.identity.session().await.standing {
             SessionState::LoggedIn { actor, physician, .. } => {
                 let same = actor.id == self.principal.actor.id
                     && physician.is_some_and(|physician| physician.ehealth_id == self.principal.physician.ehealth_id);
                 if same { Ok(()) } else { Err(Error::SessionChanged) }
             }
             // Whoever began it is gone, and nobody has come instead: it is finished in her name.
-            _ => Ok(()),
+            SessionState::LoggedOut | SessionState::LoggingIn { .. } => Ok(()),
         }
     }
 
@@ -123,11 +131,12 @@ impl<'a> Acting<'a> {
         Ok(another.map_err(|error| MySecuError::NoToken(Box::new(error)))?.is_some())
     }
 
-    /// What a failure after the signature means: a caller whose token ended may go on with another.
+    /// What a failure after the signature means: a caller whose token ended may go on with another. An authority that refuses a token
+    /// knows better than this program whether it is over.
     pub(crate) fn after_signing(&self, error: Error) -> Error {
         let refused = matches!(&error, Error::Deposit(error) if matches!(**error, MySecuError::TokenRefused(_)));
         let expired = matches!(&error, Error::Identity(IdentityError::TokenExpired));
-        if expired || (refused && self.access.is_over()) {
+        if expired || (refused && matches!(self.access.source, Source::Bearer { .. })) {
             Error::ExpiredMidway
         } else {
             error
@@ -169,6 +178,10 @@ impl Signer for Acting<'_> {
     }
 
     async fn sign(&self, _: &Bearer, data: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, SignatureError> {
+        // A signature without a timestamp is lost.
+        if self.access.left().is_some_and(|left| left < TO_THE_TIMESTAMP) {
+            return Err(SignatureError::NoToken(NoToken::new(NoAccess::from(IdentityError::TokenExpired))));
+        }
         let signer = &self.connector.signer;
         self.with_token(|bearer| async move { signer.sign(&bearer, data, algorithm).await })
             .await
@@ -176,14 +189,21 @@ impl Signer for Acting<'_> {
 
     async fn timestamp(&self, _: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
         let signer = &self.connector.signer;
-        self.with_token(|bearer| async move { signer.timestamp(&bearer, query).await })
-            .await
+        let ask = || self.with_token(|bearer| async move { signer.timestamp(&bearer, query).await });
+        match ask().await {
+            // The signature is made, and would be lost. A timestamp may be asked for twice.
+            Err(SignatureError::Net { .. } | SignatureError::Failed { status: 500.., .. }) => ask().await,
+            answered => answered,
+        }
     }
 
     async fn probe(&self) -> Result<Probe, SignatureError> {
         self.connector.signer.probe().await
     }
 }
+
+/// What must be left of a caller's token for the signature and its timestamp.
+const TO_THE_TIMESTAMP: Duration = Duration::from_secs(10);
 
 /// The tokens of one piece of work.
 struct Access {
@@ -200,7 +220,10 @@ enum Source {
     /// The desktop's session.
     Session,
     /// The caller, who brought one and no other.
-    Bearer,
+    Bearer {
+        /// When so much time has gone by ([`Clock::elapsed`]), it is over, whatever the time of day.
+        over: Duration,
+    },
     /// AeS, for this eHealthID.
     Exchange(String),
 }
@@ -211,8 +234,8 @@ impl Access {
         match &self.source {
             Source::Session => self.take(self.identity.authorized().await?),
             Source::Exchange(ehealth_id) => self.take(self.identity.on_behalf_of(ehealth_id).await?),
-            Source::Bearer if self.is_over() => Err(IdentityError::TokenExpired.into()),
-            Source::Bearer => Ok(self.newest()),
+            Source::Bearer { .. } if self.left().is_some_and(|left| left.is_zero()) => Err(IdentityError::TokenExpired.into()),
+            Source::Bearer { .. } => Ok(self.newest()),
         }
     }
 
@@ -221,7 +244,7 @@ impl Access {
         let another = match &self.source {
             Source::Session => self.identity.renewed(refused).await?,
             Source::Exchange(ehealth_id) => self.identity.exchanged_anew(ehealth_id, refused).await?,
-            Source::Bearer => return Ok(None),
+            Source::Bearer { .. } => return Ok(None),
         };
         self.take(another).map(Some)
     }
@@ -241,10 +264,17 @@ impl Access {
         Arc::clone(&self.newest.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the caller's own token is over. The others are asked for anew each time.
-    fn is_over(&self) -> bool {
-        matches!(self.source, Source::Bearer) && self.principal.until <= self.clock.now()
+    /// What is left of a caller's own token; the others are asked for anew each time. Of AeS' clock and the time that went by the stricter
+    /// counts: neither a clock that is set nor sleep makes it live longer.
+    fn left(&self) -> Option<Duration> {
+        let Source::Bearer { over } = self.source else { return None };
+        let by_aes = left_until(self.principal.until, self.identity.time());
+        Some(by_aes.min(over.saturating_sub(self.clock.elapsed())))
     }
+}
+
+fn left_until(end: OffsetDateTime, now: OffsetDateTime) -> Duration {
+    Duration::try_from(end - now).unwrap_or_default()
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use crate::issue::may_be_sent;
 use crate::observe::Stopwatch;
 use crate::present::may;
 use crate::run::{Run, Task, confirmed, own_space};
-use crate::{Action, Caller, Connector, Error, Issue, JournalLine, ReceiptAnomaly};
+use crate::{Action, Caller, Connector, Error, Issue, JournalLine, Prospect, ReceiptAnomaly};
 
 /// The reason of a replacement for which none was given; read by the authority.
 const REPLACED: &str = "Remplacement du document";
@@ -43,23 +43,33 @@ pub(crate) struct Replacement {
 
 impl Connector {
     /// Cancels a deposited document at the authority. A document that is cancelled already stays so, and nothing is sent. One whose
-    /// deposit had no answer, and which the authority turns out never to have received, is `Failed` afterwards.
+    /// deposit had no answer, and which the authority turns out never to have received, is `Failed` afterwards. `agreed` is what somebody
+    /// said yes to, where she was asked.
     ///
     /// # Errors
+    /// [`Error::SessionChanged`] when it would be done by or for somebody else than she who agreed;
     /// [`Error::UnknownDocument`], also for the document of another physician; [`Error::NotDeposited`], [`Error::NotCancellable`],
     /// [`Error::AlreadyReplaced`], [`Error::ReplacesOther`]; [`Error::Pack`] for a reason that cannot be sent; [`Error::Refused`] by the authority; [`Error::Lost`]: ask again.
-    pub async fn cancel(self: &Arc<Self>, caller: Caller, cancel: Cancel) -> Result<JournalLine, Error> {
+    pub async fn cancel(self: &Arc<Self>, caller: Caller, cancel: Cancel, agreed: Option<Prospect>) -> Result<JournalLine, Error> {
         let task = Task {
             action: Some(Action::Cancel),
             id: cancel.id,
             other: cancel.replaced_by,
         };
-        self.alone(task, async move |this, watch| this.cancel_alone(&caller, cancel, &watch).await)
-            .await
+        self.alone(task, async move |this, watch| {
+            this.cancel_alone(&caller, cancel, agreed.as_ref(), &watch).await
+        })
+        .await
     }
 
-    async fn cancel_alone(self: &Arc<Self>, caller: &Caller, cancel: Cancel, watch: &Stopwatch) -> Result<JournalLine, Error> {
-        let authorized = watch.waiting(self.authorized(caller)).await?;
+    async fn cancel_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        cancel: Cancel,
+        agreed: Option<&Prospect>,
+        watch: &Stopwatch,
+    ) -> Result<JournalLine, Error> {
+        let authorized = watch.waiting(self.authorized_as(caller, agreed)).await?;
         let reason = reason(&cancel.reason)?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let entry = self.to_cancel(&cancel, &authorized.principal, watch).await?;

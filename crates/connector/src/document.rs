@@ -191,17 +191,13 @@ impl Connector {
         self.drawn(pdf, page).await
     }
 
-    /// Forgets a document's values and pages, a simulation's too; the journal's line stays.
+    /// Forgets a document's values and pages, a simulation's and a signature's that waits too; the journal's line stays.
     ///
     /// # Errors
     /// [`Error::UnknownDocument`] for the document of another physician.
     pub async fn forget(&self, caller: &Caller, id: Uuid) -> Result<(), Error> {
         let viewer = self.viewer(caller).await?;
-        let owners = [
-            self.memory.find(id).map(|known| known.physician_id.clone()),
-            self.memory.simulation(id).map(|known| known.physician_id.clone()),
-        ];
-        if viewer.is_some_and(|viewer| owners.into_iter().flatten().any(|owner| owner != viewer)) {
+        if viewer.is_some_and(|viewer| self.memory.owners(id).into_iter().any(|owner| owner != viewer)) {
             return Err(Error::UnknownDocument);
         }
         self.memory.forget(id);

@@ -66,10 +66,10 @@ pub struct MessageFacts {
 }
 
 impl Prospect {
-    /// The eHealthID of the physician in whose name it would be done.
+    /// By whom and for whom it would be done: [`Principal::in_whose_name`].
     #[must_use]
-    pub fn physician(&self) -> &str {
-        &self.principal.physician.ehealth_id
+    pub fn in_whose_name(&self) -> String {
+        self.principal.in_whose_name()
     }
 }
 
@@ -182,9 +182,15 @@ impl Connector {
     /// [`Error::SessionChanged`].
     pub async fn still(&self, caller: &Caller, prospect: &Prospect) -> Result<(), Error> {
         let now = self.present(caller).await?;
-        let same = now.actor.is_some_and(|actor| actor.id == prospect.principal.actor.id)
-            && now.physician.is_some_and(|physician| physician.ehealth_id == prospect.physician());
-        if same { Ok(()) } else { Err(Error::SessionChanged) }
+        let now = now
+            .actor
+            .zip(now.physician)
+            .map(|(actor, physician)| actor.in_the_name_of(&physician));
+        if now == Some(prospect.in_whose_name()) {
+            Ok(())
+        } else {
+            Err(Error::SessionChanged)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
 use crate::present::may;
 use crate::run::{Page, Run, Sheet, Task, document_space};
-use crate::{Action, Caller, Connector, Error, Issued, Receipt, Values};
+use crate::{Action, Caller, Connector, Error, Issued, Prospect, Receipt, Values};
 
 /// A document to check, sign and deposit.
 pub struct Issue {
@@ -33,21 +33,31 @@ pub struct Issue {
 
 impl Connector {
     /// Checks, sets, signs and deposits a document. A document that it replaces is cancelled after the signature and before the
-    /// deposit, so that there are never two that hold. Runs to its end even if the caller hangs up.
+    /// deposit, so that there are never two that hold. Runs to its end even if the caller hangs up. `agreed` is what somebody said yes
+    /// to, where she was asked.
     ///
     /// # Errors
-    /// Any [`Error`]; only those whose code is `mysecu-outcome-unknown` leave the document other than certainly not deposited.
-    pub async fn issue(self: &Arc<Self>, caller: Caller, issue: Issue, lang: Lang) -> Result<Issued, Error> {
+    /// [`Error::SessionChanged`] when it would be done by or for somebody else than she who agreed; any [`Error`]; only those whose code is `mysecu-outcome-unknown` leave the document other than certainly not deposited.
+    pub async fn issue(self: &Arc<Self>, caller: Caller, issue: Issue, agreed: Option<Prospect>, lang: Lang) -> Result<Issued, Error> {
         let task = Task {
             action: Some(Action::Deposit),
             id: issue.id,
             other: issue.replaces,
         };
-        self.alone(task, async move |this, watch| this.issue_alone(&caller, issue, lang, &watch).await)
-            .await
+        self.alone(task, async move |this, watch| {
+            this.issue_alone(&caller, issue, agreed.as_ref(), lang, &watch).await
+        })
+        .await
     }
 
-    async fn issue_alone(self: &Arc<Self>, caller: &Caller, issue: Issue, lang: Lang, watch: &Stopwatch) -> Result<Issued, Error> {
+    async fn issue_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        issue: Issue,
+        agreed: Option<&Prospect>,
+        lang: Lang,
+        watch: &Stopwatch,
+    ) -> Result<Issued, Error> {
         let era = self.memory.era();
         let known = self.known_beforehand(caller, watch).await?;
         let pack = self.pack(&issue.kind)?;
@@ -55,7 +65,7 @@ impl Connector {
         let (checked, reason) = self.well_filled(pack, &issue, lang)?;
         let authorized = match known {
             Some(known) => known,
-            None => watch.waiting(self.authorized(caller)).await?,
+            None => watch.waiting(self.authorized_as(caller, agreed)).await?,
         };
         may(&authorized.principal, pack, Act::Deposit)?;
         let physician = &authorized.principal.physician;

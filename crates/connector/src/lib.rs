@@ -29,7 +29,9 @@ use std::sync::Arc;
 use econnector_base::{Clock, Ids, Patient, Secret};
 use econnector_documents::{Content, Document, DocumentFacts, Typesetter};
 use econnector_forms::{CheckContext, Checked, Definition, Environment, FormSummary, Lang, Outcome, Pack, Severity, Total};
-use econnector_identity::{Actor, Authorized, Exchanges, Identity, IdentityError, LoginRequest, SessionState, SessionView};
+use econnector_identity::{
+    Actor, Authorized, Exchanges, Identity, IdentityError, Leaving, LoginRequest, Principal, SessionState, SessionView,
+};
 use econnector_journal::Journal;
 use econnector_mysecu::Deposit;
 use econnector_printing::Printers;
@@ -420,14 +422,17 @@ impl Connector {
         Ok(self.identity.session().await)
     }
 
-    /// Says for which of her physicians the logged-in person works from now on. What was done for another is forgotten here.
+    /// Says for which of her physicians the logged-in person works from now on. What was done for another is not shown meanwhile.
     ///
     /// # Errors
     /// [`Error::Identity`] without a login, or for a physician who does not let her.
     pub async fn choose(&self, ehealth_id: &str) -> Result<SessionView, Error> {
         self.identity.choose(ehealth_id).await?;
-        self.memory.keep_only(ehealth_id);
-        Ok(self.identity.session().await)
+        let view = self.identity.session().await;
+        if let SessionState::LoggedIn { actor, .. } = &view.standing {
+            self.memory.keep_for(&actor.id, ehealth_id);
+        }
+        Ok(view)
     }
 
     /// Ends the session here, at AeS and at mySecu, and forgets what was sent in it; gives up a login while one is under way, and then a
@@ -437,20 +442,21 @@ impl Connector {
     /// [`Error::Identity`] when AeS could not be told; the local session is over all the same.
     pub async fn logout(self: &Arc<Self>) -> Result<(), Error> {
         let this = Arc::clone(self);
-        let giving_up = matches!(self.identity.session().await.state, SessionState::LoggingIn { .. });
-        let spaces = if giving_up { Vec::new() } else { self.memory.forget_all() };
-        // A task of its own: a caller who hangs up must not keep the session alive at AeS.
+        // A task of its own: a caller who hangs up must not leave half a logout behind.
         let outcome = tokio::spawn(async move {
-            let leaving = Arc::clone(&this);
-            tokio::spawn(async move {
-                for space in spaces {
-                    // mySecu's token ends by itself soon; a mySecu that does not answer keeps nobody logged in.
-                    if let Err(error) = leaving.deposit.end(&space).await {
-                        tracing::warn!(code = econnector_base::Explain::code(&error), "mySecu was not told of the logout");
+            let leaving = this.identity.logout().await;
+            if matches!(leaving, Leaving::Ended(_)) {
+                let spaces = this.memory.forget_all();
+                tokio::spawn(async move {
+                    for space in spaces {
+                        // mySecu's token ends by itself soon; a mySecu that does not answer keeps nobody logged in.
+                        if let Err(error) = this.deposit.end(&space).await {
+                            tracing::warn!(code = econnector_base::Explain::code(&error), "mySecu was not told of the logout");
+                        }
                     }
-                }
-            });
-            this.identity.logout().await
+                });
+            }
+            leaving.done().await
         });
         Ok(outcome.await.map_err(|_| Error::Interrupted)??)
     }
@@ -459,7 +465,8 @@ impl Connector {
         Ok(match caller {
             Caller::OwnSession => {
                 let authorized = self.identity.authorized().await?;
-                self.memory.keep_only(&authorized.principal.physician.ehealth_id);
+                let Principal { actor, physician, .. } = &authorized.principal;
+                self.memory.keep_for(&actor.id, &physician.ehealth_id);
                 authorized
             }
             Caller::Bearer { token, physician } => self.identity.bearer(token.reveal(), physician.as_deref()).await?,
@@ -473,6 +480,13 @@ impl Connector {
                 authorized
             }
         })
+    }
+
+    /// The same for what somebody said yes to: she must be the one who acts, and for the same physician.
+    async fn authorized_as(&self, caller: &Caller, agreed: Option<&Prospect>) -> Result<Authorized, Error> {
+        let authorized = self.authorized(caller).await?;
+        let same = agreed.is_none_or(|agreed| agreed.in_whose_name() == authorized.principal.in_whose_name());
+        if same { Ok(authorized) } else { Err(Error::SessionChanged) }
     }
 
     fn pack(&self, kind: &str) -> Result<&Pack, Error> {

@@ -46,7 +46,9 @@ struct Inner {
     fingerprints: HashMap<Uuid, Fingerprint>,
     fingerprint_order: VecDeque<Uuid>,
     under_way: HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>,
-    /// Where the session of this machine has a mySecu token to give back.
+    /// Who acted last in the session of this machine.
+    actor: Option<String>,
+    /// Where that session has a mySecu token to give back.
     spaces: Vec<Space>,
     /// Raised when everything is forgotten: what was under way then is not remembered afterwards.
     era: u64,
@@ -260,6 +262,15 @@ impl Memory {
         }
     }
 
+    /// The eHealthIDs of those of whom something is kept under an id.
+    pub(crate) fn owners(&self, id: Uuid) -> Vec<String> {
+        let inner = locked(&self.inner);
+        let document = inner.documents.find(id).map(|document| document.physician_id.clone());
+        let simulation = inner.simulations.find(id).map(|waiting| waiting.physician_id.clone());
+        let unsent = inner.unsent.find(id).map(|unsent| unsent.signing.physician_id.clone());
+        [document, simulation, unsent].into_iter().flatten().collect()
+    }
+
     pub(crate) fn simulation(&self, id: Uuid) -> Option<Arc<Waiting>> {
         locked(&self.inner).simulations.find(id)
     }
@@ -278,9 +289,13 @@ impl Memory {
         inner.unsent.forget(id);
     }
 
-    /// Forgets what another physician did on this machine.
-    pub(crate) fn keep_only(&self, physician_id: &str) {
+    /// Forgets what somebody else did on this machine. What one person did for one of her physicians waits while she works for another.
+    pub(crate) fn keep_for(&self, actor: &str, physician_id: &str) {
         let mut inner = locked(&self.inner);
+        if inner.actor.as_deref() == Some(actor) {
+            return;
+        }
+        inner.actor = Some(actor.to_owned());
         inner.documents.retain(|document| document.physician_id == physician_id);
         inner.simulations.retain(|waiting| waiting.physician_id == physician_id);
         inner.unsent.retain(|unsent| unsent.signing.physician_id == physician_id);
@@ -301,6 +316,7 @@ impl Memory {
         inner.documents = Newest::default();
         inner.simulations = Newest::default();
         inner.unsent = Newest::default();
+        inner.actor = None;
         inner.era += 1;
         std::mem::take(&mut inner.spaces)
     }
@@ -602,8 +618,11 @@ mod tests {
             assert!(!serves(1, &other, now));
         }
 
-        memory.keep_only("2");
-        assert!(!serves(1, &today, now), "another physician logged in");
+        memory.keep_for("anne", "1");
+        memory.keep_for("anne", "2");
+        assert!(serves(1, &today, now), "she works for another physician");
+        memory.keep_for("jean", "2");
+        assert!(!serves(1, &today, now), "somebody else logged in");
         keep(1, 0, &today);
         memory.forget(Uuid::from_u128(1));
         assert!(!serves(1, &today, now), "forgotten");

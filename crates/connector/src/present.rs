@@ -34,7 +34,7 @@ impl Connector {
                 choice: false,
             });
         }
-        Ok(match self.identity.session().await.state {
+        Ok(match self.identity.session().await.standing {
             SessionState::LoggedIn {
                 actor,
                 physician,
@@ -49,7 +49,7 @@ impl Connector {
                 until,
                 choice: !acts_for.is_empty(),
             },
-            _ => Present {
+            SessionState::LoggedOut | SessionState::LoggingIn { .. } => Present {
                 actor: None,
                 physician: None,
                 mandate: false,

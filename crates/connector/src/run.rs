@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
     pub(crate) fn begin(by: Acting<'a>, caller: &Caller, pack: &'a Pack, id: Uuid, provider_code: String) -> Self {
         let space = Space {
             code: provider_code,
-            holder: format!("{} {}", by.principal.actor.id, by.principal.physician.ehealth_id),
+            holder: by.principal.in_whose_name(),
             token: by.access_token(),
         };
         if matches!(caller, Caller::OwnSession) {

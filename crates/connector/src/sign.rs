@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use econnector_base::Explain as _;
-use econnector_forms::{Act, ForeignMessage, Pack};
+use econnector_forms::{ForeignMessage, Pack};
 use econnector_identity::Principal;
 use econnector_journal::{Entry, Settlement, State};
 use econnector_signature::check_pdf;
@@ -14,9 +14,9 @@ use crate::acting::Acting;
 use crate::error::Sent;
 use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
-use crate::present::{herself, may};
+use crate::present::herself;
 use crate::run::{Run, Signature, Task, foreign_space};
-use crate::{Action, Caller, Connector, Error, Issued, Receipt};
+use crate::{Action, Caller, Connector, Error, Issued, Prospect, Receipt};
 
 /// The kind of a PDF that belongs to no form.
 pub(crate) const PDF_KIND: &str = "pdf";
@@ -52,31 +52,40 @@ pub(crate) struct Fit<'a> {
 
 impl Connector {
     /// Signs a PDF made elsewhere and, with a message for the authority, deposits it. Runs to its end even if the caller hangs up. The
-    /// PDF is signed as it is; whether it says what the message says is its maker's to answer for.
+    /// PDF is signed as it is; whether it says what the message says is its maker's to answer for. `agreed` is what somebody said yes to,
+    /// where she was asked: nobody else's, and in no other name, is anything signed then.
     ///
     /// # Errors
     /// [`Error::Signature`] for a PDF that cannot be signed, [`Error::Foreign`] for a message that does not keep to the form's schema,
-    /// [`Error::IdMismatch`], [`Error::PhysicianMismatch`]: all before anything is signed. Any other [`Error`]; only those whose code is
+    /// [`Error::IdMismatch`], [`Error::PhysicianMismatch`], [`Error::PhysicianOnly`]: all before anything is signed. Any other [`Error`]; only those whose code is
     /// `mysecu-outcome-unknown` leave the document other than certainly not deposited.
-    pub async fn sign(self: &Arc<Self>, caller: Caller, sign: SignPdf) -> Result<Issued, Error> {
+    pub async fn sign(self: &Arc<Self>, caller: Caller, sign: SignPdf, agreed: Option<Prospect>) -> Result<Issued, Error> {
         let action = if sign.deposit.is_some() { Action::Deposit } else { Action::Sign };
         let task = Task {
             action: Some(action),
             id: sign.id,
             other: None,
         };
-        self.alone(task, async move |this, watch| this.sign_alone(&caller, sign, &watch).await)
-            .await
+        self.alone(task, async move |this, watch| {
+            this.sign_alone(&caller, sign, agreed.as_ref(), &watch).await
+        })
+        .await
     }
 
-    async fn sign_alone(self: &Arc<Self>, caller: &Caller, sign: SignPdf, watch: &Stopwatch) -> Result<Issued, Error> {
+    async fn sign_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        sign: SignPdf,
+        agreed: Option<&Prospect>,
+        watch: &Stopwatch,
+    ) -> Result<Issued, Error> {
         let era = self.memory.era();
         let known = self.known_beforehand(caller, watch).await?;
         let (kind, fingerprint) = (sign.kind().to_owned(), self.fingerprint_of(&sign));
         let fit = self.fit(&sign, watch).await?;
         let authorized = match known {
             Some(known) => known,
-            None => watch.waiting(self.authorized(caller)).await?,
+            None => watch.waiting(self.authorized_as(caller, agreed)).await?,
         };
         let space = fit.space(&authorized.principal)?;
         let Fit { pages, deposit } = fit;
@@ -196,16 +205,12 @@ impl SignPdf {
 }
 
 impl Fit<'_> {
-    /// The provider code in whose space it is deposited, if it is: its physician's, who must be the one somebody acts for. What no form
-    /// says, no mandate covers.
+    /// The provider code in whose space it is deposited, if it is: its physician's, who must be the one somebody acts for. A page that no
+    /// form made is covered by no mandate, whatever message comes with it.
     pub(crate) fn space(&self, principal: &Principal) -> Result<Option<String>, Error> {
-        match &self.deposit {
-            Some((pack, message)) => {
-                may(principal, pack, Act::Deposit)?;
-                foreign_space(message, &principal.physician).map(Some)
-            }
-            None => herself(principal.mandate, &principal.physician).map(|()| None),
-        }
+        herself(principal.mandate, &principal.physician)?;
+        let deposit = self.deposit.as_ref();
+        deposit.map(|(_, message)| foreign_space(message, &principal.physician)).transpose()
     }
 }
 

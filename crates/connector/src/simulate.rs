@@ -15,7 +15,7 @@ use crate::memory::{Fingerprint, Leaf, Remembered, Waiting};
 use crate::observe::Stopwatch;
 use crate::present::may;
 use crate::run::{Page, Run, Task, confirmed, document_space, own_space};
-use crate::{Action, Caller, Connector, Error, Issued, PaymentView, Receipt, ReceiptAnomaly, Values};
+use crate::{Action, Caller, Connector, Error, Issued, PaymentView, Prospect, Receipt, ReceiptAnomaly, Values};
 
 /// All amounts are in this currency.
 const CURRENCY: &str = "EUR";
@@ -108,38 +108,38 @@ impl Connector {
         .await
     }
 
-    /// Signs the patient's receipt and orders the payment of a simulation, once. With a `mark`, only of the very simulation that somebody
-    /// agreed to, and of none that was asked for under the same id since.
+    /// Signs the patient's receipt and orders the payment of a simulation, once. Where somebody was asked, only of the very simulation
+    /// that she `agreed` to, and of none that was asked for under the same id since.
     ///
     /// # Errors
-    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; [`Error::Lost`] of a contestation while one is
+    /// [`Error::SessionChanged`] when it would be done by or for somebody else than she who agreed; [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::NotPayable`]; [`Error::Lost`] of a contestation while one is
     /// open; any other [`Error`], of which only those
     /// whose code is `payment-outcome-unknown` leave it other than certainly not paid.
-    pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, mark: Option<Uuid>, lang: Lang) -> Result<Issued, Error> {
+    pub async fn validate(self: &Arc<Self>, caller: Caller, id: Uuid, agreed: Option<Prospect>, lang: Lang) -> Result<Issued, Error> {
         let task = Task {
             action: Some(Action::Pay),
             id,
             other: None,
         };
         self.alone(task, async move |this, watch| {
-            this.validate_alone(&caller, id, mark, lang, &watch).await
+            this.validate_alone(&caller, id, agreed.as_ref(), lang, &watch).await
         })
         .await
     }
 
-    /// Contests remarks of the authority on a simulation; with a `mark`, as [`Connector::validate`]. Nothing is paid.
+    /// Contests remarks of the authority on a simulation; where somebody was asked, as [`Connector::validate`]. Nothing is paid.
     ///
     /// # Errors
-    /// [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::SimulationOrdered`]; [`Error::Pack`] for a remark or a
+    /// [`Error::SessionChanged`], [`Error::UnknownSimulation`], [`Error::SimulationContested`], [`Error::SimulationOrdered`]; [`Error::Pack`] for a remark or a
     /// reason that is not known; [`Error::Refused`] by the authority; [`Error::Lost`]: contest again.
-    pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest, mark: Option<Uuid>) -> Result<Contestation, Error> {
+    pub async fn contest(self: &Arc<Self>, caller: Caller, contest: Contest, agreed: Option<Prospect>) -> Result<Contestation, Error> {
         let task = Task {
             action: Some(Action::Contest),
             id: contest.id,
             other: None,
         };
         self.alone(task, async move |this, watch| {
-            this.contest_alone(&caller, contest, mark, &watch).await
+            this.contest_alone(&caller, contest, agreed.as_ref(), &watch).await
         })
         .await
     }
@@ -233,12 +233,12 @@ impl Connector {
         self: &Arc<Self>,
         caller: &Caller,
         id: Uuid,
-        mark: Option<Uuid>,
+        agreed: Option<&Prospect>,
         lang: Lang,
         watch: &Stopwatch,
     ) -> Result<Issued, Error> {
         let era = self.memory.era();
-        let authorized = watch.waiting(self.authorized(caller)).await?;
+        let authorized = watch.waiting(self.authorized_as(caller, agreed)).await?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let entry = self.simulated_entry(id, &physician_id).await?;
         watch.about(&entry.kind);
@@ -251,7 +251,7 @@ impl Connector {
             checked,
             provider_code,
         } = self.payable(&entry, &authorized.principal, lang)?;
-        if mark.is_some_and(|mark| mark != waiting.mark) {
+        if agreed.is_some_and(|agreed| agreed.simulation != Some(waiting.mark)) {
             return Err(Error::UnknownSimulation);
         }
         let content = self.memory.fingerprint(&waiting.values()?);
@@ -308,10 +308,10 @@ impl Connector {
         self: &Arc<Self>,
         caller: &Caller,
         contest: Contest,
-        mark: Option<Uuid>,
+        agreed: Option<&Prospect>,
         watch: &Stopwatch,
     ) -> Result<Contestation, Error> {
-        let authorized = watch.waiting(self.authorized(caller)).await?;
+        let authorized = watch.waiting(self.authorized_as(caller, agreed)).await?;
         let Contestable {
             entry,
             pack,
@@ -319,7 +319,7 @@ impl Connector {
             wire,
             provider_code,
         } = self.contestable(&contest, &authorized.principal, watch).await?;
-        if mark.is_some_and(|mark| mark != waiting.mark) {
+        if agreed.is_some_and(|agreed| agreed.simulation != Some(waiting.mark)) {
             return Err(Error::UnknownSimulation);
         }
         let acting = Acting::begin(self, caller, authorized, watch);

@@ -4,6 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use econnector_base::{Clock, Secret};
 use econnector_net::Transport;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{CsrfToken, LanguageTag, Nonce, PkceCodeChallenge, PkceCodeVerifier, Scope};
 use serde::{Deserialize, Serialize};
@@ -57,10 +59,7 @@ pub trait Identity: Send + Sync {
     async fn renewed(&self, refused: &Secret) -> Result<Authorized, IdentityError>;
 
     /// Gives up a login under way; without one it ends the session, here and at AeS.
-    ///
-    /// # Errors
-    /// [`IdentityError::LogoutIncomplete`] when AeS could not be told; the session is over here all the same.
-    async fn logout(&self) -> Result<(), IdentityError>;
+    async fn logout(&self) -> Leaving;
 
     /// The person a caller's token stands for: an AeS access token (JWT), signed by AeS for our audience, valid now. `physician` is the
     /// eHealthID of whom she acts for; without it she acts for herself, or for the only physician who lets her. Nothing of it is kept.
@@ -88,6 +87,9 @@ pub trait Identity: Send + Sync {
         Err(IdentityError::ExchangeNotSetUp)
     }
 
+    /// AeS' time of day, as far as it is known: by it tokens live and are over, whatever the computer's clock says.
+    fn time(&self) -> OffsetDateTime;
+
     /// How the tokens of [`Identity::on_behalf_of`] were come by since the start.
     fn exchanges(&self) -> Exchanges {
         Exchanges::default()
@@ -100,11 +102,36 @@ pub trait Identity: Send + Sync {
     async fn probe(&self) -> Result<Probe, IdentityError>;
 }
 
+/// What a logout did.
+#[must_use = "only the future tells whether AeS knows"]
+pub enum Leaving {
+    /// A login under way was given up; a session that stood before goes on.
+    GaveUp,
+    /// The session is over here. The future ends when AeS and the keyring have answered; they are asked even when nobody waits for it.
+    Ended(BoxFuture<'static, Result<(), IdentityError>>),
+}
+
+impl Leaving {
+    /// Waits until all of it is done.
+    ///
+    /// # Errors
+    /// [`IdentityError::LogoutIncomplete`] when AeS could not be told, [`IdentityError::LogoutNotForgotten`] when moreover the keyring
+    /// did not forget; the session is over here all the same.
+    pub async fn done(self) -> Result<(), IdentityError> {
+        match self {
+            Self::GaveUp => Ok(()),
+            Self::Ended(told) => told.await,
+        }
+    }
+}
+
 /// The session, for showing.
 #[derive(Clone, Debug)]
 pub struct SessionView {
-    /// Where it stands.
+    /// Where it stands; a login under way hides the session that goes on beside it.
     pub state: SessionState,
+    /// The session that goes on, whether a login is under way or not: never [`SessionState::LoggingIn`].
+    pub standing: SessionState,
     /// The session outlives this program: its refresh token is in the system's keyring.
     pub remembered: bool,
     /// How the keyring does.
@@ -293,14 +320,15 @@ impl Identity for Aes {
         self.0.authorized(Some(refused)).await
     }
 
-    async fn logout(&self) -> Result<(), IdentityError> {
+    async fn logout(&self) -> Leaving {
         if self.0.keeper.cancel_login() {
-            return Ok(());
+            return Leaving::GaveUp;
         }
         // On a task of its own: a caller who hangs up must not leave half a logout behind.
         let logout = tokio::spawn(self.0.keeper.clone().logout());
         // One that was torn down with its runtime counts as cancelled.
-        logout.await.unwrap_or(Err(IdentityError::LoginCancelled))
+        let told = async move { logout.await.unwrap_or(Err(IdentityError::LoginCancelled)) };
+        Leaving::Ended(told.boxed())
     }
 
     async fn bearer(&self, token: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
@@ -317,6 +345,10 @@ impl Identity for Aes {
     async fn exchanged_anew(&self, ehealth_id: &str, refused: &Secret) -> Result<Authorized, IdentityError> {
         self.0.exchanged.drop_refused(ehealth_id, refused);
         self.on_behalf_of(ehealth_id).await
+    }
+
+    fn time(&self) -> OffsetDateTime {
+        self.0.reach().now().at_aes
     }
 
     fn exchanges(&self) -> Exchanges {
@@ -339,6 +371,7 @@ impl Inner {
         let elsewhere = reach.settings().elsewhere.then_some(IdentityError::SessionElsewhere);
         SessionView {
             state: seen.state,
+            standing: seen.standing,
             remembered: seen.remembered,
             keyring: reach.keyring_state(),
             failure: elsewhere.or(seen.failure),

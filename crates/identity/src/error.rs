@@ -82,6 +82,9 @@ pub enum IdentityError {
     /// The session is closed here, but AeS could not be told.
     #[error("AeS could not be told of the logout: {0}")]
     LogoutIncomplete(Box<IdentityError>),
+    /// The same, and the keyring may still hold the refresh token: the program's next start may find the session again.
+    #[error("AeS could not be told of the logout, and the keyring did not forget: {0}")]
+    LogoutNotForgotten(Box<IdentityError>),
     /// The bearer token is malformed, signed by an unknown key, or forged.
     #[error("the token is not valid: {0}")]
     TokenInvalid(&'static str),
@@ -136,6 +139,7 @@ impl Explain for IdentityError {
             Self::LoginTimeout => "login-timeout",
             Self::SessionEnded { .. } => "session-ended",
             Self::LogoutIncomplete(_) => "logout-incomplete",
+            Self::LogoutNotForgotten(_) => "logout-not-forgotten",
             Self::TokenInvalid(_) => "token-invalid",
             Self::TokenExpired => "token-expired",
             Self::TokenNotYetValid => "token-not-yet-valid",
@@ -151,7 +155,7 @@ impl Explain for IdentityError {
     fn fault(&self) -> Fault {
         match self {
             Self::Net(error) => error.fault(),
-            Self::LogoutIncomplete(error) => error.fault(),
+            Self::LogoutIncomplete(error) | Self::LogoutNotForgotten(error) => error.fault(),
             Self::AesFailed { .. } | Self::AesGarbage(_) | Self::AesToken(_) | Self::SessionEnded { .. } => Fault::Authority,
             Self::NoPort(_) => Fault::Us,
             Self::ClientRefused { .. }
@@ -186,7 +190,7 @@ impl Explain for IdentityError {
             | Self::LoginRefused { words }
             | Self::SessionEnded { words } => Some(words.clone()),
             Self::AesFailed { status } => Some(AuthorityWords::new("HTTP", status.to_string())),
-            Self::LogoutIncomplete(error) => error.authority(),
+            Self::LogoutIncomplete(error) | Self::LogoutNotForgotten(error) => error.authority(),
             _ => None,
         }
     }

@@ -96,7 +96,13 @@ impl Cache {
             } else {
                 self.misses.fetch_add(1, Ordering::Relaxed);
                 let asked = tokio::spawn(Arc::clone(self).take_in(ehealth_id.to_owned(), now, ask()));
-                let answer = async { asked.await.unwrap_or(Err(IdentityError::LoginCancelled)) }.boxed().shared();
+                let answer = async {
+                    asked
+                        .await
+                        .unwrap_or(Err(IdentityError::AesGarbage("the question ended without an answer")))
+                }
+                .boxed()
+                .shared();
                 inner.under_way.insert(ehealth_id.to_owned(), answer.clone());
                 answer
             }
@@ -347,7 +353,7 @@ mod tests {
         assert_eq!(cache.counts().misses, 1);
 
         let broken = cache.get("2", at(0), || async { panic!("a test's") }).await;
-        assert!(broken.is_err());
+        assert_eq!(econnector_base::Explain::code(&broken.err().unwrap()), "aes-garbage");
         get(&cache, "2", 0, 300).await;
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -94,13 +94,18 @@ impl KeyringState {
 /// The keyring of the operating system: Secret Service, Windows Credential Manager, macOS Keychain.
 ///
 /// All calls run in order on one thread of their own: a keyring may wait for a prompt as long as it likes, nobody waits for it longer
-/// than [`OsKeyring::PATIENCE`], and what was asked first (save) cannot overtake what was asked last (forget).
+/// than [`OsKeyring::PATIENCE`], and what was asked first (save) cannot overtake what was asked last (forget). A save that waited keeps
+/// the newest token there is by then.
 pub struct OsKeyring {
     orders: Sender<Order>,
+    newest: Newest,
     /// Orders behind the one under way.
     waiting: Arc<AtomicUsize>,
     state: Mutex<KeyringState>,
 }
+
+/// What is to be kept for each account.
+type Newest = Arc<Mutex<HashMap<String, Secret>>>;
 
 impl OsKeyring {
     /// How long a call is waited for.
@@ -114,16 +119,18 @@ impl OsKeyring {
         let service = service.into();
         let (orders, inbox) = channel::<Order>();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let left = waiting.clone();
+        let newest = Newest::default();
+        let (left, kept) = (waiting.clone(), newest.clone());
         std::thread::Builder::new().name("keyring".to_owned()).spawn(move || {
             while let Ok(order) = inbox.recv() {
                 left.fetch_sub(1, Ordering::Relaxed);
                 // Whoever asked may have stopped waiting.
-                let _ = order.answer.send(order.action.run(&service, &order.account));
+                let _ = order.answer.send(order.action.run(&service, &order.account, &kept));
             }
         })?;
         Ok(Self {
             orders,
+            newest,
             waiting,
             state: Mutex::new(KeyringState::Available),
         })
@@ -167,16 +174,22 @@ impl TokenStore for OsKeyring {
     }
 
     async fn save(&self, account: &str, token: &Secret) -> Result<(), KeyringState> {
-        self.ask(account, Action::Save(token.clone())).await.map(|_| ())
+        to_be_kept(&self.newest).insert(account.to_owned(), token.clone());
+        self.ask(account, Action::Save).await.map(|_| ())
     }
 
     async fn forget(&self, account: &str) -> Result<(), KeyringState> {
+        to_be_kept(&self.newest).remove(account);
         self.ask(account, Action::Forget).await.map(|_| ())
     }
 
     fn state(&self) -> KeyringState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn to_be_kept(newest: &Newest) -> MutexGuard<'_, HashMap<String, Secret>> {
+    newest.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps tokens in memory only: training mode, and servers that do not log in.
@@ -226,18 +239,22 @@ struct Order {
 
 enum Action {
     Load,
-    Save(Secret),
+    /// What is newest by then.
+    Save,
     Forget,
 }
 
 impl Action {
-    fn run(self, service: &str, account: &str) -> Result<Option<Secret>, KeyringState> {
+    fn run(self, service: &str, account: &str, newest: &Newest) -> Result<Option<Secret>, KeyringState> {
+        let token = to_be_kept(newest).get(account).cloned();
         find_store()?;
         // Bytes, not text: Windows stores text as UTF-16, and 2560 bytes are all it takes.
-        let outcome = Entry::new(service, account).and_then(|entry| match &self {
-            Self::Load => entry.get_secret().map(Some),
-            Self::Save(token) => entry.set_secret(token.reveal().as_bytes()).map(|()| None),
-            Self::Forget => entry.delete_credential().map(|()| None),
+        let outcome = Entry::new(service, account).and_then(|entry| match (self, token) {
+            (Self::Load, _) => entry.get_secret().map(Some),
+            (Self::Save, Some(token)) => entry.set_secret(token.reveal().as_bytes()).map(|()| None),
+            // To be forgotten before its turn came.
+            (Self::Save, None) => Ok(None),
+            (Self::Forget, _) => entry.delete_credential().map(|()| None),
         });
         match outcome {
             Ok(Some(bytes)) => match String::from_utf8(bytes) {

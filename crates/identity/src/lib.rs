@@ -20,7 +20,7 @@ mod reach;
 mod session;
 mod sync;
 
-pub use aes::{Aes, AesSettings, Browser, Identity, LoginRequest, Logins, SessionState, SessionView};
+pub use aes::{Aes, AesSettings, Browser, Identity, Leaving, LoginRequest, Logins, SessionState, SessionView};
 pub use error::IdentityError;
 pub use exchange::{ExchangeClient, Exchanges};
 pub use keyring::{KeyringState, NoKeyring, OsKeyring, TokenStore};

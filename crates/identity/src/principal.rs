@@ -38,6 +38,22 @@ pub struct Principal {
     pub mandate: bool,
 }
 
+impl Principal {
+    /// Who acts for whom, in one word: what one person allowed is allowed to nobody else, and in no other physician's name.
+    #[must_use]
+    pub fn in_whose_name(&self) -> String {
+        self.actor.in_the_name_of(&self.physician)
+    }
+}
+
+impl Actor {
+    /// This person in a physician's name, in one word: `sub` and eHealthID. See [`Principal::in_whose_name`].
+    #[must_use]
+    pub fn in_the_name_of(&self, physician: &Physician) -> String {
+        format!("{} {}", self.id, physician.ehealth_id)
+    }
+}
+
 /// A principal together with the token that proves it to the authorities.
 #[derive(Clone)]
 pub struct Authorized {

@@ -59,6 +59,14 @@ struct Measured {
     elapsed: Duration,
 }
 
+impl Measured {
+    /// AeS' time: by our clock, put right; and its own then, with what went by since.
+    fn times(&self, now: OffsetDateTime, elapsed: Duration) -> (OffsetDateTime, OffsetDateTime) {
+        let gone_by = time::Duration::try_from(elapsed.saturating_sub(self.elapsed)).unwrap_or_default();
+        (now.saturating_add(self.most), self.at_aes.saturating_add(gone_by))
+    }
+}
+
 impl Line {
     pub(crate) fn new(transport: Transport, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -82,10 +90,18 @@ impl Line {
     pub(crate) fn moment(&self) -> Moment {
         let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
         let at_aes = self.measured().map_or(now, |measured| {
-            let gone_by = time::Duration::try_from(elapsed.saturating_sub(measured.elapsed)).unwrap_or_default();
-            now.saturating_add(measured.most).max(measured.at_aes.saturating_add(gone_by))
+            let (put_right, counted) = measured.times(now, elapsed);
+            put_right.max(counted)
         });
         Moment { at_aes, elapsed }
+    }
+
+    /// Our clock is ahead of the time that went by: the computer slept, or its clock was put right. Then AeS' time is a guess.
+    fn is_in_doubt(&self) -> bool {
+        self.measured().is_some_and(|measured| {
+            let (put_right, counted) = measured.times(self.clock.now(), self.clock.elapsed());
+            put_right - counted > LEEWAY / 2_i32
+        })
     }
 
     /// AeS' clock minus ours at its last answer, to the second; positive when ours is slow. `None` while AeS has not told its time.
@@ -273,10 +289,14 @@ impl Provider {
         })
     }
 
-    /// Claims of an access token that a caller brings: made by this issuer for `audience`, valid now; and until when.
+    /// Claims of an access token that a caller brings: made by this issuer for `audience`, valid now by AeS' clock; and until when.
     pub(crate) async fn check_access_token(&self, token: &str, audience: &str) -> Result<(Claims, OffsetDateTime), IdentityError> {
+        if self.line.is_in_doubt() {
+            // Any answer of AeS says the time. When none comes, what is known has to do.
+            let _ = self.keys.newer(keys::PAUSE).await;
+        }
         let measure = Measure {
-            now: self.line.now(),
+            now: self.line.moment().at_aes,
             pause: keys::PAUSE,
         };
         self.check(token, audience, measure).await

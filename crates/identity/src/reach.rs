@@ -1,6 +1,6 @@
 //! AeS and the keyring, as the session's keeper reaches them; and what needs no session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,16 +21,13 @@ pub(crate) struct Reach {
     keyring: Arc<dyn TokenStore>,
     /// Under which the keyring holds the refresh token: another issuer never gets it.
     account: String,
-    found: tokio::sync::Mutex<Found>,
+    /// AeS as it was found last. Whoever can do with that does not wait for those who ask anew.
+    known: Mutex<Option<Arc<Provider>>>,
+    /// What AeS said last of who it is, and the elapsed time when it did. Held while it is asked.
+    told: tokio::sync::Mutex<Option<(Duration, Discovered)>>,
 }
 
-/// What came of asking AeS who it is.
-#[derive(Default)]
-struct Found {
-    provider: Option<Arc<Provider>>,
-    /// The last failure, and the elapsed time when it was told.
-    failed: Option<(Duration, IdentityError)>,
-}
+type Discovered = Result<Arc<Provider>, IdentityError>;
 
 impl Reach {
     pub(crate) fn new(settings: AesSettings, line: Line, keyring: Arc<dyn TokenStore>) -> Self {
@@ -39,7 +36,8 @@ impl Reach {
             settings,
             line: Arc::new(line),
             keyring,
-            found: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            told: tokio::sync::Mutex::default(),
         }
     }
 
@@ -89,40 +87,31 @@ impl Reach {
     }
 
     /// AeS, discovered before or now.
-    pub(crate) async fn provider(&self) -> Result<Arc<Provider>, IdentityError> {
-        let asked = self.line.elapsed();
-        let mut found = self.found.lock().await;
-        match &*found {
-            Found {
-                provider: Some(provider), ..
-            } => Ok(provider.clone()),
-            // Who waited for this answer need not wait for the next one.
-            Found {
-                failed: Some((told, error)),
-                ..
-            } if *told >= asked => Err(error.clone()),
-            Found { .. } => self.ask_into(&mut found).await,
+    pub(crate) async fn provider(&self) -> Discovered {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(provider) => Ok(provider),
+            None => self.discover().await,
         }
     }
 
     /// AeS, discovered now.
-    pub(crate) async fn discover(&self) -> Result<Arc<Provider>, IdentityError> {
-        let mut found = self.found.lock().await;
-        self.ask_into(&mut found).await
-    }
-
-    async fn ask_into(&self, found: &mut Found) -> Result<Arc<Provider>, IdentityError> {
-        match Provider::discover(self.line.clone(), &self.settings.issuer, &self.settings.client_id).await {
-            Ok(provider) => {
-                let provider = Arc::new(provider);
-                found.provider = Some(provider.clone());
-                Ok(provider)
-            }
-            Err(error) => {
-                found.failed = Some((self.line.elapsed(), error.clone()));
-                Err(error)
-            }
+    pub(crate) async fn discover(&self) -> Discovered {
+        let asked = self.line.elapsed();
+        let mut told = self.told.lock().await;
+        // Who waited for an answer need not wait for the next one.
+        if let Some((at, answer)) = &*told
+            && *at > asked
+        {
+            return answer.clone();
         }
+        let discovered = Provider::discover(self.line.clone(), &self.settings.issuer, &self.settings.client_id).await;
+        let discovered = discovered.map(Arc::new);
+        if let Ok(provider) = &discovered {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(provider.clone());
+        }
+        *told = Some((self.line.elapsed(), discovered.clone()));
+        discovered
     }
 }
 
@@ -142,10 +131,12 @@ impl Endpoint for Reach {
         self.keyring.save(&self.account, refresh).await.is_ok() && self.keyring.state() == KeyringState::Available
     }
 
-    async fn forget(&self) {
-        if let Err(state) = self.keyring.forget(&self.account).await {
+    async fn forget(&self) -> Result<(), KeyringState> {
+        let forgotten = self.keyring.forget(&self.account).await;
+        if let Err(state) = &forgotten {
             tracing::warn!(code = state.code(), "the keyring may still hold a refresh token");
         }
+        forgotten
     }
 
     fn now(&self) -> Moment {

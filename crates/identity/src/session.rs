@@ -19,6 +19,7 @@ use url::Url;
 use crate::aes::SessionState;
 use crate::claims::People;
 use crate::error::IdentityError;
+use crate::keyring::KeyringState;
 use crate::life::{Life, Moment};
 use crate::principal::Authorized;
 use crate::provider::{Granted, NotGranted};
@@ -33,8 +34,8 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     async fn end(&self, refresh: &Secret, id_token: Option<&Secret>) -> Result<(), IdentityError>;
     /// Keeps a refresh token for the program's next start; `false` when it will not be there.
     async fn remember(&self, refresh: &Secret) -> bool;
-    /// Keeps none.
-    async fn forget(&self);
+    /// Keeps none; `Err` when one may still be there.
+    async fn forget(&self) -> Result<(), KeyringState>;
     /// Now.
     fn now(&self) -> Moment;
 }
@@ -120,6 +121,7 @@ struct Ticket {
 /// The session, for showing.
 pub(crate) struct Seen {
     pub(crate) state: SessionState,
+    pub(crate) standing: SessionState,
     pub(crate) remembered: bool,
     pub(crate) failure: Option<IdentityError>,
 }
@@ -143,6 +145,7 @@ impl<E: Endpoint> Keeper<E> {
         let state = self.state();
         Seen {
             state: state.shown(now),
+            standing: state.standing(now),
             remembered: state.remembered,
             failure: state.failure.clone(),
         }
@@ -295,35 +298,44 @@ impl<E: Endpoint> Keeper<E> {
         }
     }
 
-    /// Ends the session here, in what is remembered, and at AeS. From the first moment on nobody is given its token any more.
-    pub(crate) async fn logout(self: Arc<Self>) -> Result<(), IdentityError> {
-        let (held, flight) = {
+    /// Ends the session here at once: nobody is given its token any more. What is returned ends it at AeS and in what is remembered.
+    pub(crate) fn logout(self: Arc<Self>) -> impl Future<Output = Result<(), IdentityError>> + Send + 'static {
+        let (held, flight, remembered) = {
             let mut state = self.state();
             let flight = state
                 .flying()
                 .filter(|flight| flight.era == state.era)
                 .map(|flight| flight.landing.clone());
             state.era += 1;
-            state.remembered = false;
             state.failure = None;
-            (std::mem::take(&mut state.held), flight)
+            let remembered = std::mem::take(&mut state.remembered);
+            (std::mem::take(&mut state.held), flight, remembered)
         };
-        let ending = async {
-            match (flight, Ending::of_held(held)) {
-                // Its answer holds the refresh token that is to be ended, and whoever gets it does that.
-                (Some(landing), _) => match landing.await {
-                    Landed::Abandoned(ended) => ended,
-                    Landed::Renewed => Ok(()),
-                    Landed::Failed(error) => Err(error),
-                },
-                (None, Some(ending)) => self.end(&ending).await,
-                // There is nothing AeS could be asked to end; an access token dies by itself.
-                (None, None) => Ok(()),
+        async move {
+            let ending = async {
+                match (flight, Ending::of_held(held)) {
+                    // Its answer holds the refresh token that is to be ended, and whoever gets it does that.
+                    (Some(landing), _) => match landing.await {
+                        Landed::Abandoned(ended) => ended,
+                        Landed::Renewed => Ok(()),
+                        Landed::Failed(error) => Err(error),
+                    },
+                    (None, Some(ending)) => self.end(&ending).await,
+                    // There is nothing AeS could be asked to end; an access token dies by itself.
+                    (None, None) => Ok(()),
+                }
+            };
+            // A keyring behind a prompt does not keep AeS waiting.
+            match futures::join!(ending, self.forget()) {
+                // What the keyring still holds is worth nothing when AeS has ended it.
+                (Ok(()), _) => Ok(()),
+                // Where there never was a keyring, none holds anything.
+                (Err(error), Err(keyring)) if remembered || !matches!(keyring, KeyringState::Absent { .. }) => {
+                    Err(IdentityError::LogoutNotForgotten(Box::new(error)))
+                }
+                (Err(error), _) => Err(IdentityError::LogoutIncomplete(Box::new(error))),
             }
-        };
-        // A keyring behind a prompt does not keep AeS waiting.
-        let (ended, ()) = futures::join!(ending, self.forget());
-        ended.map_err(|error| IdentityError::LogoutIncomplete(Box::new(error)))
+        }
     }
 
     /// Sees to it that tokens are held that serve, by a renewal if need be. Parallel callers share one; it goes on when all of them
@@ -392,7 +404,8 @@ impl<E: Endpoint> Keeper<E> {
                 Landed::Failed(error)
             }
             Touchdown::Over { error, left } => {
-                self.forget().await;
+                // What is left there is worth nothing any more.
+                let _ = self.forget().await;
                 if let Some(left) = left {
                     self.clone().end_quietly(left).await;
                 }
@@ -430,7 +443,7 @@ impl<E: Endpoint> Keeper<E> {
         let remembered = match refresh {
             Some(refresh) => self.endpoint.remember(&refresh).await,
             None => {
-                self.endpoint.forget().await;
+                let _ = self.endpoint.forget().await;
                 false
             }
         };
@@ -440,13 +453,11 @@ impl<E: Endpoint> Keeper<E> {
         }
     }
 
-    async fn forget(&self) {
+    async fn forget(&self) -> Result<(), KeyringState> {
         let _turn = self.remembering.lock().await;
         // Who has logged in meanwhile replaces what is remembered.
         let nobody = matches!(self.state().held, Held::Nothing);
-        if nobody {
-            self.endpoint.forget().await;
-        }
+        if nobody { self.endpoint.forget().await } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -455,12 +466,20 @@ impl<E: Endpoint> Keeper<E> {
 }
 
 impl State {
+    /// A login under way, or else the session.
     fn shown(&self, now: Moment) -> SessionState {
-        match (&self.login, &self.held) {
-            (Some(attempt), _) => SessionState::LoggingIn {
+        match &self.login {
+            Some(attempt) => SessionState::LoggingIn {
                 login_url: attempt.url.clone(),
             },
-            (None, Held::Tokens(tokens)) if tokens.stand(now, self.failure.is_some()) => {
+            None => self.standing(now),
+        }
+    }
+
+    /// The session that stands, whoever may be logging in.
+    fn standing(&self, now: Moment) -> SessionState {
+        match &self.held {
+            Held::Tokens(tokens) if tokens.stand(now, self.failure.is_some()) => {
                 let physician = tokens.physician();
                 SessionState::LoggedIn {
                     actor: tokens.people.actor.clone(),
@@ -471,7 +490,7 @@ impl State {
                     until: tokens.refresh_life.unwrap_or(tokens.life).until(),
                 }
             }
-            (None, _) => SessionState::LoggedOut,
+            Held::Tokens(_) | Held::Dormant(_) | Held::Nothing => SessionState::LoggedOut,
         }
     }
 

@@ -15,8 +15,8 @@ pub struct Approval {
     pub action: Action,
     /// The document's id.
     pub document: Uuid,
-    /// The eHealthID of the physician in whose name.
-    pub physician: String,
+    /// By whom and for whom: `sub` and eHealthID in one word.
+    pub in_whose_name: String,
     /// The kind of form, when it is one of ours.
     pub kind: Option<String>,
     /// What was filled in, when it is one of ours.
@@ -38,13 +38,13 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Something to be done with a document in a physician's name, of which nothing else is known.
+    /// Something to be done with a document in somebody's name, of which nothing else is known.
     #[must_use]
-    pub fn of(action: Action, document: Uuid, physician: impl Into<String>) -> Self {
+    pub fn of(action: Action, document: Uuid, in_whose_name: impl Into<String>) -> Self {
         Self {
             action,
             document,
-            physician: physician.into(),
+            in_whose_name: in_whose_name.into(),
             kind: None,
             values: None,
             simulation: None,
@@ -80,7 +80,7 @@ pub enum Action {
 pub enum Answer {
     /// Yes, this one.
     Once,
-    /// Yes, and whatever else this software asks for until midnight.
+    /// Yes, and whatever else this software asks for in the same name until midnight.
     Today,
     /// No.
     Refuse,

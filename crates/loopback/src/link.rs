@@ -157,12 +157,12 @@ impl Link {
         written
     }
 
-    /// Lets a software sign in this physician's name (eHealthID) without asking until midnight. Every way that it called from since the
-    /// start is meant, and no other. Kept in memory only.
+    /// Lets a software sign without asking until midnight, in this name ([`Approval::in_whose_name`](crate::Approval)) and no other. Every
+    /// way that it called from since the start is meant, and no other. Kept in memory only.
     ///
     /// # Errors
     /// [`LinkError::Unknown`]: the software is not allowed.
-    pub fn trust_today(&self, software: &str, physician: &str) -> Result<(), LinkError> {
+    pub fn trust_today(&self, software: &str, in_whose_name: &str) -> Result<(), LinkError> {
         let until = self.midnight();
         let mut state = self.state();
         if !state.allowed(software, &self.0.presets).unwrap_or(false) {
@@ -173,7 +173,7 @@ impl Link {
                 name: software.to_owned(),
                 origin: way,
             };
-            state.trust(software, physician.to_owned(), until);
+            state.trust(software, in_whose_name.to_owned(), until);
         }
         drop(state);
         self.bump();

@@ -15,8 +15,8 @@ const MOST_WAITING: usize = 8;
 const MOST_OF_ONE: usize = 4;
 
 impl Link {
-    /// Waits until somebody has looked at what is to be done in a physician's name and said yes. At once for a software that is trusted
-    /// today in her name. When the future is dropped, the question is withdrawn.
+    /// Waits until somebody has looked at what is to be done in a physician's name and said yes. At once for a software that this person
+    /// trusts today for this physician. When the future is dropped, the question is withdrawn.
     ///
     /// # Errors
     /// [`LinkError::ApprovalRefused`], [`LinkError::ApprovalMissing`] when the time is over, [`LinkError::Busy`].
@@ -29,7 +29,7 @@ impl Link {
         {
             let now = self.now();
             let mut state = self.state();
-            if state.trusts(software, &approval.physician, now) {
+            if state.trusts(software, &approval.in_whose_name, now) {
                 return Ok(());
             }
             let of_one = state.approvals.iter().filter(|pending| pending.software == *software).count();
@@ -73,7 +73,7 @@ impl Link {
             .map(|pending| pending.approval.clone())
     }
 
-    /// What the physician says to it. `Today` also answers what else the same software waits for in the same physician's name.
+    /// What the physician says to it. `Today` also answers what else the same software waits for in the same name.
     ///
     /// # Errors
     /// [`LinkError::Unknown`]: withdrawn, timed out or answered already.
@@ -88,7 +88,7 @@ impl Link {
         let pending = state.approvals.remove(at);
         let heard = pending.answer.send(answer != Answer::Refuse).is_ok();
         if heard && answer == Answer::Today {
-            state.trust(pending.software, pending.approval.physician.clone(), until);
+            state.trust(pending.software, pending.approval.in_whose_name.clone(), until);
         }
         drop(state);
         self.bump();

@@ -46,8 +46,8 @@ pub(crate) struct State {
 /// Nothing is asked until then.
 pub(crate) struct Trust {
     pub(crate) software: Software,
-    /// In whose name, by eHealthID.
-    pub(crate) physician: String,
+    /// [`Approval::in_whose_name`].
+    pub(crate) in_whose_name: String,
     pub(crate) until: OffsetDateTime,
 }
 
@@ -163,24 +163,24 @@ impl State {
             .retain(|consent| consent.decided.receiver_count() > 0 || consent.asked.elapsed() < FORGOTTEN);
     }
 
-    pub(crate) fn trusts(&self, software: &Software, physician: &str, now: OffsetDateTime) -> bool {
+    pub(crate) fn trusts(&self, software: &Software, in_whose_name: &str, now: OffsetDateTime) -> bool {
         let mut kept = self.trusted.iter();
-        kept.any(|trust| trust.software == *software && trust.physician == physician && now < trust.until)
+        kept.any(|trust| trust.software == *software && trust.in_whose_name == in_whose_name && now < trust.until)
     }
 
-    /// Trusts a software in a physician's name, and says yes to what it waits for in her name: what comes after would not be shown
+    /// Trusts a software in somebody's name, and says yes to what it waits for in that name: what comes after would not be shown
     /// either.
-    pub(crate) fn trust(&mut self, software: Software, physician: String, until: OffsetDateTime) {
-        let waits = |pending: &mut Pending| pending.software == software && pending.approval.physician == physician;
+    pub(crate) fn trust(&mut self, software: Software, in_whose_name: String, until: OffsetDateTime) {
+        let waits = |pending: &mut Pending| pending.software == software && pending.approval.in_whose_name == in_whose_name;
         for pending in self.approvals.extract_if(.., waits) {
             // Who hung up needs no answer.
             let _ = pending.answer.send(true);
         }
         self.trusted
-            .retain(|trust| trust.software != software || trust.physician != physician);
+            .retain(|trust| trust.software != software || trust.in_whose_name != in_whose_name);
         self.trusted.push(Trust {
             software,
-            physician,
+            in_whose_name,
             until,
         });
     }

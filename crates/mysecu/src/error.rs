@@ -91,6 +91,17 @@ pub struct Said {
 }
 
 impl Said {
+    /// Words without a Fault around them.
+    #[must_use]
+    pub const fn new(words: AuthorityWords, correlation_id: Option<String>) -> Self {
+        Self {
+            words,
+            correlation_id,
+            namespace: None,
+            details: Vec::new(),
+        }
+    }
+
     /// The Fault's code without its prefix.
     pub(crate) fn local_code(&self) -> &str {
         self.words.code.rsplit(':').next().unwrap_or_default()

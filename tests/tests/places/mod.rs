@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 pub const SOFTWARE: &str = "Contract tests";
 /// The physician who signs; see crates/sandbox/README.md.
 pub const PHYSICIAN: &str = "1900000001";
+/// She herself, in her own name: her `sub` at the stand-in of AeS, and her eHealthID.
+const HERSELF: &str = "6b1f7c52-3f3e-4a53-9a53-1d5c0b6f0001 1900000001";
 
 /// A body and its media type.
 pub type Body = Option<(String, Vec<u8>)>;
@@ -116,7 +118,7 @@ impl Place {
         let listening = listen(econnector_api::router(connector, Door::Loopback(link.clone())), link.clone())
             .await
             .unwrap();
-        link.trust_today(SOFTWARE, PHYSICIAN).unwrap();
+        link.trust_today(SOFTWARE, HERSELF).unwrap();
         let file = folder.path().join("connection.json");
         let connection: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         Self {

@@ -495,7 +495,7 @@ export interface paths {
         get?: never;
         /**
          * Says for which of her physicians the logged-in person works from now on.
-         * @description Window only. What was issued or simulated for another is forgotten; the journal keeps its lines.
+         * @description Window only. What was issued or simulated for another is not shown until she is chosen again; the journal shows its lines.
          */
         put: operations["choose"];
         post?: never;
@@ -588,7 +588,7 @@ export interface components {
         Answer: "once" | "today" | "refuse";
         /** @description The physician's word on what a software wants to do in her name. */
         AnswerBody: {
-            /** @description `today` also allows whatever this software asks until midnight. */
+            /** @description `today` also allows whatever this software asks until midnight, while the same person works for the same physician. */
             answer: components["schemas"]["Answer"];
         };
         /** @description What a software wants to do in the physician's name. */
@@ -605,6 +605,8 @@ export interface components {
             id: string;
             line?: components["schemas"]["LineFacts"] | null;
             message?: components["schemas"]["MessageView"] | null;
+            /** @description The physician in whose name it would be done. */
+            physician_name: string;
             /** @description For a cancellation: why, in the software's words. */
             reason?: string | null;
             /** @description The remarks of the authority that are to be contested. */
@@ -3649,6 +3651,7 @@ export interface operations {
                      *       "id": "2b7c91e0-4f3d-4c58-9a10-77d20e6b3f41",
                      *       "software": "Cabinet",
                      *       "action": "cancel",
+                     *       "physician_name": "Dr Anne Weber",
                      *       "document": "6f1d6a4e-9d1f-4a2e-8f57-1c2f3a4b5c6d",
                      *       "reason": "Erreur de date",
                      *       "since": "2026-10-26T09:14:05+01:00",
@@ -3687,6 +3690,27 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            /** @description Another person is logged in by now, or works for another physician: it may only be refused */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#session-changed",
+                     *       "title": "The session changed",
+                     *       "status": 409,
+                     *       "detail": "Meanwhile somebody else logged in, another physician was chosen, or the session ended. Nothing was sent.",
+                     *       "code": "session-changed",
+                     *       "fault": "you",
+                     *       "next": "Check for whom you are working, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3755,6 +3779,27 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            /** @description Another person is logged in by now, or works for another physician: it may only be refused */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#session-changed",
+                     *       "title": "The session changed",
+                     *       "status": 409,
+                     *       "detail": "Meanwhile somebody else logged in, another physician was chosen, or the session ended. Nothing was sent.",
+                     *       "code": "session-changed",
+                     *       "fault": "you",
+                     *       "next": "Check for whom you are working, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];
@@ -3822,6 +3867,27 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            /** @description Another person is logged in by now, or works for another physician */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "https://econnector.lu/problems#session-changed",
+                     *       "title": "The session changed",
+                     *       "status": 409,
+                     *       "detail": "Meanwhile somebody else logged in, another physician was chosen, or the session ended. Nothing was sent.",
+                     *       "code": "session-changed",
+                     *       "fault": "you",
+                     *       "next": "Check for whom you are working, then send again."
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             421: components["responses"]["Problem421"];
             /** @description The PDF cannot be shown */
             422: {

@@ -18,7 +18,8 @@ use econnector_base::{RandomIds, Secret, SystemClock};
 use econnector_connector::{Connector, LeftOut, LockRule, NoObserver, Parts};
 use econnector_forms::Environment;
 use econnector_identity::{
-    Actor, Authorized, Identity, IdentityError, KeyringState, LoginRequest, Logins, Physician, Principal, Probe, SessionState, SessionView,
+    Actor, Authorized, Identity, IdentityError, KeyringState, Leaving, LoginRequest, Logins, Physician, Principal, Probe, SessionState,
+    SessionView,
 };
 use econnector_journal::{Entry, Journal, Settlement, State, Who};
 use econnector_loopback::{Link, LinkOptions, Rules};
@@ -38,6 +39,9 @@ pub struct Stand {
     pub connector: Arc<Connector>,
     pub journal: Journal,
     pub at_desk: Arc<Mutex<Option<String>>>,
+    /// Who acts: `anne`, who is Dr Weber, or `claire`, who has her mandate.
+    pub actor: Arc<Mutex<&'static str>>,
+    pub logging_in: Arc<Mutex<bool>>,
     pub delegated: Arc<Mutex<Vec<String>>>,
     pub logins: Arc<Mutex<Vec<bool>>>,
     pub signatures_asked: Arc<AtomicUsize>,
@@ -45,6 +49,8 @@ pub struct Stand {
 
 struct People {
     at_desk: Arc<Mutex<Option<String>>>,
+    actor: Arc<Mutex<&'static str>>,
+    logging_in: Arc<Mutex<bool>>,
     delegated: Arc<Mutex<Vec<String>>>,
     /// Whether each login asked for another account.
     logins: Arc<Mutex<Vec<bool>>>,
@@ -58,18 +64,21 @@ fn physician(ehealth_id: &str) -> Physician {
     }
 }
 
-fn authorized(ehealth_id: &str) -> Authorized {
-    Authorized {
-        principal: Principal {
-            actor: Actor {
-                id: "anne".into(),
-                name: "Dr Anne Weber".into(),
+impl People {
+    fn acting_for(&self, ehealth_id: &str) -> Authorized {
+        let actor = *self.actor.lock().unwrap();
+        Authorized {
+            principal: Principal {
+                actor: Actor {
+                    id: actor.into(),
+                    name: if actor == "anne" { "Dr Anne Weber" } else { actor }.into(),
+                },
+                physician: physician(ehealth_id),
+                until: OffsetDateTime::now_utc() + time::Duration::minutes(5),
+                mandate: actor != "anne",
             },
-            physician: physician(ehealth_id),
-            until: OffsetDateTime::now_utc() + time::Duration::minutes(5),
-            mandate: false,
-        },
-        token: Arc::new(Secret::new("a token")),
+            token: Arc::new(Secret::new("a token")),
+        }
     }
 }
 
@@ -77,15 +86,28 @@ fn authorized(ehealth_id: &str) -> Authorized {
 impl Identity for People {
     async fn session(&self) -> SessionView {
         let at_desk = self.at_desk.lock().unwrap().clone();
-        SessionView {
-            state: at_desk.map_or(SessionState::LoggedOut, |id| SessionState::LoggedIn {
-                actor: authorized(&id).principal.actor,
-                physician: Some(physician(&id)),
+        let logged_in = |id: String| {
+            let principal = self.acting_for(&id).principal;
+            SessionState::LoggedIn {
+                actor: principal.actor,
+                physician: Some(principal.physician),
                 acts_for: Vec::new(),
-                mandate: false,
+                mandate: principal.mandate,
                 since: OffsetDateTime::UNIX_EPOCH,
                 until: OffsetDateTime::now_utc(),
-            }),
+            }
+        };
+        let standing = at_desk.map_or(SessionState::LoggedOut, logged_in);
+        let logging_in = *self.logging_in.lock().unwrap();
+        SessionView {
+            state: if logging_in {
+                SessionState::LoggingIn {
+                    login_url: url::Url::parse("https://aes.example/auth").unwrap(),
+                }
+            } else {
+                standing.clone()
+            },
+            standing,
             remembered: false,
             keyring: KeyringState::Off,
             failure: None,
@@ -113,16 +135,20 @@ impl Identity for People {
 
     async fn authorized(&self) -> Result<Authorized, IdentityError> {
         let at_desk = self.at_desk.lock().unwrap().clone();
-        at_desk.map(|id| authorized(&id)).ok_or(IdentityError::LoginRequired)
+        at_desk.map(|id| self.acting_for(&id)).ok_or(IdentityError::LoginRequired)
     }
 
-    async fn logout(&self) -> Result<(), IdentityError> {
-        Ok(())
+    async fn logout(&self) -> Leaving {
+        Leaving::Ended(Box::pin(async { Ok(()) }))
+    }
+
+    fn time(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
     }
 
     async fn bearer(&self, token: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
         match (token, physician) {
-            ("good", None | Some(WEBER)) => Ok(authorized(WEBER)),
+            ("good", None | Some(WEBER)) => Ok(self.acting_for(WEBER)),
             ("good", Some(_)) => Err(IdentityError::PhysicianNotRepresented),
             _ => Err(IdentityError::TokenInvalid("a test's")),
         }
@@ -130,7 +156,7 @@ impl Identity for People {
 
     async fn on_behalf_of(&self, ehealth_id: &str) -> Result<Authorized, IdentityError> {
         self.delegated.lock().unwrap().push(ehealth_id.to_owned());
-        Ok(authorized(ehealth_id))
+        Ok(self.acting_for(ehealth_id))
     }
 
     async fn probe(&self) -> Result<Probe, IdentityError> {
@@ -234,11 +260,14 @@ impl Stand {
         let journal = Journal::in_memory().await.unwrap();
         let at_desk = Arc::new(Mutex::new(Some(WEBER.to_owned())));
         let (delegated, logins) = (Arc::default(), Arc::default());
+        let (actor, logging_in) = (Arc::new(Mutex::new("anne")), Arc::default());
         let signatures_asked = Arc::default();
         let connector = Connector::new(Parts {
             packs: econnector_forms::embedded().unwrap(),
             identity: Arc::new(People {
                 at_desk: Arc::clone(&at_desk),
+                actor: Arc::clone(&actor),
+                logging_in: Arc::clone(&logging_in),
                 delegated: Arc::clone(&delegated),
                 logins: Arc::clone(&logins),
             }),
@@ -262,6 +291,8 @@ impl Stand {
             connector,
             journal,
             at_desk,
+            actor,
+            logging_in,
             delegated,
             logins,
             signatures_asked,

@@ -20,7 +20,7 @@ async fn a_replacement_cancels_first_and_both_lines_name_each_other() {
         replaces: Some(Uuid::from_u128(1)),
         reason: Some(Patient::new("Mauvais jour pour Madame Schmit".into())),
     };
-    let replaced = desk.connector.issue(Caller::OwnSession, issue, Lang::En).await.unwrap();
+    let replaced = desk.connector.issue(Caller::OwnSession, issue, None, Lang::En).await.unwrap();
     assert!(replaced.fresh && replaced.state == State::Deposited);
     assert_eq!(desk.authority.models(), [DEPOSIT, CANCELLATION, DEPOSIT]);
     let told = |element| desk.authority.told(CANCELLATION, element).unwrap();
@@ -50,7 +50,7 @@ async fn a_replacement_cancels_first_and_both_lines_name_each_other() {
         replaces: Some(Uuid::from_u128(2)),
         reason: None,
     };
-    let corrected = desk.connector.issue(Caller::OwnSession, corrected, Lang::En).await;
+    let corrected = desk.connector.issue(Caller::OwnSession, corrected, None, Lang::En).await;
     assert_eq!(code(corrected), "no error", "what was not begun binds its id to nothing");
 
     desk.person.become_another();
@@ -191,7 +191,7 @@ async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
             reason: Patient::new(reason.to_owned()),
             replaced_by: None,
         };
-        let outcome = desk.connector.cancel(Caller::OwnSession, cancel).await;
+        let outcome = desk.connector.cancel(Caller::OwnSession, cancel, None).await;
         assert_eq!(code(outcome), "cancellation-reason-wrong");
     }
     let signatures = *desk.pen.signatures.lock().unwrap();
@@ -202,7 +202,7 @@ async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
         replaces: Some(Uuid::from_u128(1)),
         reason: Some(Patient::new("caché\u{200b}".to_owned())),
     };
-    let outcome = desk.connector.issue(Caller::OwnSession, hidden, Lang::En).await;
+    let outcome = desk.connector.issue(Caller::OwnSession, hidden, None, Lang::En).await;
     assert_eq!(code(outcome), "cancellation-reason-wrong");
     assert_eq!(*desk.pen.signatures.lock().unwrap(), signatures, "nothing is signed for it");
     desk.person.become_another();
@@ -308,7 +308,7 @@ async fn a_document_replaces_one_of_its_own_kind() {
         replaces: Some(Uuid::from_u128(1)),
         reason: None,
     };
-    let outcome = desk.connector.issue(Caller::OwnSession, issue, Lang::En).await;
+    let outcome = desk.connector.issue(Caller::OwnSession, issue, None, Lang::En).await;
     assert_eq!(code(outcome), "document-replaces-other");
     assert_eq!(code(desk.issue(1, Some(1)).await), "no error", "the recorded outcome");
     assert_eq!(code(desk.issue(3, Some(3)).await), "document-unknown");

@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use econnector_base::{Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
+use econnector_base::{AuthorityWords, Clock, Explain as _, Patient, RandomIds, Secret, SystemClock};
 use econnector_connector::{
     Caller, Cancel, Connector, Error, Foreign, Issue, Issued, JournalLine, LockRule, Observation, Observer, Parts, SignPdf, Simulate,
     Simulated, Values, VoletCopy,
 };
 use econnector_forms::{Environment, Lang, Pack};
 use econnector_identity::{
-    Actor, Authorized, Identity, IdentityError, KeyringState, LoginRequest, Logins, Physician, Principal, Probe as AesProbe, SessionState,
-    SessionView,
+    Actor, Authorized, Identity, IdentityError, KeyringState, Leaving, LoginRequest, Logins, Physician, Principal, Probe as AesProbe,
+    SessionState, SessionView,
 };
 use econnector_journal::{Entry, Journal, State};
-use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe as MySecuProbe, Space};
+use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe as MySecuProbe, Said, Space};
 use econnector_net::{Transport, TransportOptions};
 use econnector_printing::{PrintError, Printer, Printers};
 use econnector_profile::Profiles;
@@ -58,6 +58,10 @@ pub(crate) struct Authority {
     received: Mutex<Vec<(String, String)>>,
     /// A token of its own is in use: it asks for none of the session's.
     pub(crate) has_token: Mutex<bool>,
+    /// How many of the next messages refuse their token.
+    pub(crate) refuses: Mutex<usize>,
+    /// Whose tokens were given back.
+    pub(crate) given_back: Mutex<Vec<String>>,
 }
 
 /// Who is logged in.
@@ -65,6 +69,13 @@ pub(crate) struct Person {
     token: Arc<Secret>,
     logged_in: Mutex<Option<Principal>>,
     undecided: Mutex<bool>,
+    /// Somebody is at AeS to log in.
+    pub(crate) logging_in: Mutex<bool>,
+    /// That login succeeds just before somebody wants to give it up.
+    pub(crate) quick: Mutex<bool>,
+    clock: Arc<ExampleDay>,
+    /// AeS' clock minus the computer's.
+    pub(crate) skew: Mutex<time::Duration>,
     /// How often a token was asked for in place of one that an authority refused.
     pub(crate) renewals: Mutex<usize>,
 }
@@ -81,6 +92,8 @@ pub(crate) struct Pen {
     pub(crate) subjects: Mutex<Vec<Option<String>>>,
     /// How many of the next calls refuse their token.
     pub(crate) refuses: Mutex<usize>,
+    /// What becomes of the next timestamps.
+    pub(crate) lost_stamps: Mutex<VecDeque<SignatureError>>,
     /// After which call something else happens, and what.
     pub(crate) meanwhile: Mutex<Option<(&'static str, Meanwhile)>>,
     pub(crate) broken: Mutex<bool>,
@@ -112,6 +125,7 @@ impl Observer for Counted {
 #[derive(Default)]
 pub(crate) struct ExampleDay {
     ahead: Mutex<time::Duration>,
+    counted: Mutex<Duration>,
 }
 
 pub(crate) struct Desk {
@@ -149,18 +163,23 @@ impl Desk {
             calls: Mutex::default(),
             subjects: Mutex::default(),
             refuses: Mutex::default(),
+            lost_stamps: Mutex::default(),
             meanwhile: Mutex::default(),
             broken: Mutex::new(false),
             explodes: Mutex::new(false),
             signatures: Mutex::new(0),
         });
+        let clock = Arc::<ExampleDay>::default();
         let person = Arc::new(Person {
             token: Arc::new(token(&transport, ready).await),
             logged_in: Mutex::new(Some(weber())),
             undecided: Mutex::new(false),
+            logging_in: Mutex::new(false),
+            quick: Mutex::new(false),
+            clock: Arc::clone(&clock),
+            skew: Mutex::default(),
             renewals: Mutex::default(),
         });
-        let clock = Arc::<ExampleDay>::default();
         let (authority, queue, counted) = (
             Arc::new(Authority::default()),
             Arc::new(Queue::default()),
@@ -211,7 +230,7 @@ impl Desk {
             replaces: None,
             reason: None,
         };
-        self.connector.issue(caller, issue, Lang::En).await
+        self.connector.issue(caller, issue, None, Lang::En).await
     }
 
     pub(crate) async fn issue(&self, id: u128, replaces: Option<u128>) -> Result<Issued, Error> {
@@ -222,7 +241,7 @@ impl Desk {
             replaces: replaces.map(Uuid::from_u128),
             reason: None,
         };
-        self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+        self.connector.issue(Caller::OwnSession, issue, None, Lang::En).await
     }
 
     /// The same certificate with another last day.
@@ -239,7 +258,7 @@ impl Desk {
             replaces: None,
             reason: None,
         };
-        self.connector.issue(Caller::OwnSession, issue, Lang::En).await
+        self.connector.issue(Caller::OwnSession, issue, None, Lang::En).await
     }
 
     /// Signs a PDF made elsewhere; with a message when there is one.
@@ -256,7 +275,7 @@ impl Desk {
                 xml: xml.into(),
             }),
         };
-        self.connector.sign(caller, sign).await
+        self.connector.sign(caller, sign, None).await
     }
 
     pub(crate) async fn volet(&self, id: u128, name: &str) -> Result<VoletCopy, Error> {
@@ -269,7 +288,7 @@ impl Desk {
             reason: Patient::new("Erreur de Madame Schmit".to_owned()),
             replaced_by: replaced_by.map(Uuid::from_u128),
         };
-        self.connector.cancel(Caller::OwnSession, cancel).await
+        self.connector.cancel(Caller::OwnSession, cancel, None).await
     }
 
     pub(crate) async fn simulate(&self, id: u128) -> Result<Simulated, Error> {
@@ -418,6 +437,10 @@ impl Person {
     /// A colleague is.
     pub(crate) fn become_another(&self) {
         let mut other = weber();
+        other.actor = Actor {
+            id: "jean".into(),
+            name: "Dr Jean Muller".into(),
+        };
         other.physician = Physician {
             ehealth_id: "1900000002".into(),
             name: "Dr Jean Muller".into(),
@@ -443,7 +466,7 @@ impl Identity for Person {
     async fn session(&self) -> SessionView {
         let undecided = *self.undecided.lock().unwrap();
         let logged_in = self.logged_in.lock().unwrap().clone();
-        let state = match logged_in {
+        let standing = match logged_in {
             Some(principal) => SessionState::LoggedIn {
                 actor: principal.actor,
                 physician: (!undecided).then_some(principal.physician),
@@ -454,8 +477,15 @@ impl Identity for Person {
             },
             None => SessionState::LoggedOut,
         };
+        let state = match *self.logging_in.lock().unwrap() {
+            true => SessionState::LoggingIn {
+                login_url: "https://aes.example/login".parse().unwrap(),
+            },
+            false => standing.clone(),
+        };
         SessionView {
             state,
+            standing,
             remembered: false,
             keyring: KeyringState::Off,
             failure: None,
@@ -485,9 +515,17 @@ impl Identity for Person {
         self.authorize()
     }
 
-    async fn logout(&self) -> Result<(), IdentityError> {
+    async fn logout(&self) -> Leaving {
+        let under_way = std::mem::take(&mut *self.logging_in.lock().unwrap());
+        if under_way && !*self.quick.lock().unwrap() {
+            return Leaving::GaveUp;
+        }
         self.leave();
-        Ok(())
+        Leaving::Ended(Box::pin(async { Ok(()) }))
+    }
+
+    fn time(&self) -> OffsetDateTime {
+        self.clock.now() + *self.skew.lock().unwrap()
     }
 
     async fn bearer(&self, _: &str, physician: Option<&str>) -> Result<Authorized, IdentityError> {
@@ -518,6 +556,11 @@ impl Identity for Person {
 }
 
 impl ExampleDay {
+    /// Time goes by, and the clock is set back as far.
+    pub(crate) fn pass_unseen(&self, time: Duration) {
+        *self.counted.lock().unwrap() += time;
+    }
+
     /// Time goes by, on the same day.
     pub(crate) fn pass(&self, time: time::Duration) {
         *self.ahead.lock().unwrap() += time;
@@ -527,6 +570,10 @@ impl ExampleDay {
 impl Clock for ExampleDay {
     fn now(&self) -> OffsetDateTime {
         SystemClock.now() + *self.ahead.lock().unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed() + *self.counted.lock().unwrap()
     }
 
     fn today(&self) -> Date {
@@ -592,6 +639,9 @@ impl Signer for Pen {
 
     async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError> {
         self.called("timestamp", bearer)?;
+        if let Some(lost) = self.lost_stamps.lock().unwrap().pop_front() {
+            return Err(lost);
+        }
         let stamp = self.kms.timestamp(bearer, query).await;
         self.done("timestamp");
         stamp
@@ -659,6 +709,16 @@ impl Deposit for Authority {
         if !*self.has_token.lock().unwrap() {
             space.token.fresh().await.map_err(MySecuError::NoToken)?;
         }
+        let refused = {
+            let mut refuses = self.refuses.lock().unwrap();
+            let refused = *refuses > 0;
+            *refuses -= usize::from(refused);
+            refused
+        };
+        if refused {
+            let words = AuthorityWords::new("wsse:FailedAuthentication", "The token is not active");
+            return Err(MySecuError::TokenRefused(Said::new(words, None)));
+        }
         let say = self.next.lock().unwrap().pop_front().unwrap_or(Say::Accept);
         if let Say::NotReached = say {
             return Err(MySecuError::Status { status: 403 });
@@ -680,7 +740,8 @@ impl Deposit for Authority {
         })
     }
 
-    async fn end(&self, _: &Space) -> Result<(), MySecuError> {
+    async fn end(&self, space: &Space) -> Result<(), MySecuError> {
+        self.given_back.lock().unwrap().push(space.holder.clone());
         Ok(())
     }
 

@@ -77,7 +77,7 @@ async fn only_kinds_that_there_are_are_named() {
         replaces: None,
         reason: None,
     };
-    desk.connector.issue(Caller::OwnSession, issue, Lang::En).await.err().unwrap();
+    desk.connector.issue(Caller::OwnSession, issue, None, Lang::En).await.err().unwrap();
     assert_eq!(counted(&desk), one(Action::Deposit, "", "form-unknown"));
     desk.sign(1, PDF, Some(("invented", String::new()))).await.err().unwrap();
     assert_eq!(counted(&desk), one(Action::Deposit, "", "form-unknown"));

@@ -62,7 +62,7 @@ async fn a_document_that_would_be_refused_is_refused_before_anybody_is_asked() {
     assert_eq!(code(desk.would_issue(1, illness(), Some(9)).await), "document-unknown");
     let fine = desk.would_issue(1, illness(), None).await.unwrap();
     assert!(!fine.settled && fine.replaced.is_none());
-    assert_eq!(fine.physician(), "1900000001");
+    assert_eq!(fine.in_whose_name(), "anne 1900000001");
 
     desk.issue(1, None).await.unwrap();
     assert!(desk.would_issue(1, illness(), None).await.unwrap().settled);
@@ -120,12 +120,14 @@ async fn a_yes_to_one_simulation_is_none_to_the_next_under_its_id() {
     let pays = async |mark| desk.connector.validate(Caller::OwnSession, id, mark, Lang::En).await;
     assert_eq!(code(desk.would(Intent::Pay(id)).await), "simulation-unknown");
     desk.simulate(1).await.unwrap();
-    let first = desk.would(Intent::Pay(id)).await.unwrap().simulation;
+    let first = desk.would(Intent::Pay(id)).await.unwrap();
+    let shown = first.simulation;
     desk.simulate(1).await.unwrap();
-    assert_eq!(code(pays(first).await), "simulation-unknown");
-    let second = desk.would(Intent::Pay(id)).await.unwrap().simulation;
-    assert!(first.is_some() && first != second);
-    pays(second).await.unwrap();
+    assert_eq!(code(pays(Some(first)).await), "simulation-unknown");
+    let second = desk.would(Intent::Pay(id)).await.unwrap();
+    assert!(shown.is_some() && shown != second.simulation);
+    let stale = desk.would(Intent::Pay(id)).await.unwrap();
+    pays(Some(second)).await.unwrap();
     assert!(desk.would(Intent::Pay(id)).await.unwrap().settled);
 
     desk.authority.will(&[Say::DeclineALine]);
@@ -145,10 +147,10 @@ async fn a_yes_to_one_simulation_is_none_to_the_next_under_its_id() {
         (["NON_ELIGIBLE"].as_slice(), true)
     );
     assert_eq!(code(desk.would(Intent::Contest(&contest("A-9"))).await), "pid-contestation-wrong");
-    let outcome = desk.connector.contest(Caller::OwnSession, contest("A-1"), first).await;
+    let outcome = desk.connector.contest(Caller::OwnSession, contest("A-1"), Some(stale)).await;
     assert_eq!(code(outcome), "simulation-unknown", "another simulation");
     desk.connector
-        .contest(Caller::OwnSession, contest("A-1"), prospect.simulation)
+        .contest(Caller::OwnSession, contest("A-1"), Some(prospect))
         .await
         .unwrap();
     assert_eq!(code(desk.would(Intent::Contest(&contest("A-1"))).await), "simulation-contested");
@@ -182,4 +184,95 @@ async fn whoever_was_asked_must_still_be_there() {
         changed(&desk);
         assert_eq!(code(desk.connector.still(&Caller::OwnSession, &prospect).await), "session-changed");
     }
+}
+
+#[tokio::test]
+async fn a_login_over_a_session_changes_nothing_until_somebody_has_logged_in() {
+    let desk = Desk::open().await;
+    let prospect = desk.would_issue(1, illness(), None).await.unwrap();
+    // The browser is at AeS, and is closed there.
+    for logging_in in [true, false] {
+        *desk.person.logging_in.lock().unwrap() = logging_in;
+        desk.would_issue(1, illness(), None).await.unwrap();
+        desk.connector.still(&Caller::OwnSession, &prospect).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_one_person_said_yes_to_is_done_by_nobody_else_and_in_no_other_name() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Accept, Say::Accept, Say::Remark]);
+    desk.issue(1, None).await.unwrap();
+    desk.simulate(2).await.unwrap();
+    desk.simulate(3).await.unwrap();
+    let (calls, told) = (desk.pen.calls().len(), desk.authority.messages().len());
+    let (own, lang) = (Caller::OwnSession, Lang::En);
+    let issue = || Issue {
+        id: Uuid::from_u128(4),
+        kind: "ecit".into(),
+        values: illness(),
+        replaces: None,
+        reason: None,
+    };
+    let sign = || SignPdf {
+        id: Uuid::from_u128(5),
+        pdf: Arc::new(PDF.to_vec().into()),
+        deposit: None,
+    };
+    let cancel = || Cancel {
+        id: Uuid::from_u128(1),
+        reason: Patient::new("Erreur".to_owned()),
+        replaced_by: None,
+    };
+    let contest = || Contest {
+        id: Uuid::from_u128(3),
+        anomalies: vec![Contested {
+            id: "A-1".into(),
+            code: "1".into(),
+        }],
+    };
+    let secretary = |desk: &Desk| desk.person.become_a_secretary_of_dr_weber();
+    let refused = async |intent: Intent<'_>, then: &dyn Fn(&Desk)| {
+        desk.person.come_back();
+        let agreed = desk.would(intent).await.unwrap();
+        then(&desk);
+        Some(agreed)
+    };
+    let (of_issue, of_sign, of_cancel, of_contest) = (issue(), sign(), cancel(), contest());
+    let agreed = refused(Intent::Issue(&of_issue), &secretary).await;
+    assert_eq!(
+        code(desk.connector.issue(own.clone(), issue(), agreed, lang).await),
+        "session-changed"
+    );
+    let agreed = refused(Intent::Issue(&of_issue), &|desk| desk.person.become_another()).await;
+    assert_eq!(
+        code(desk.connector.issue(own.clone(), issue(), agreed, lang).await),
+        "session-changed"
+    );
+    let agreed = refused(Intent::Sign(&of_sign), &secretary).await;
+    assert_eq!(code(desk.connector.sign(own.clone(), sign(), agreed).await), "session-changed");
+    let agreed = refused(Intent::Cancel(&of_cancel), &secretary).await;
+    assert_eq!(code(desk.connector.cancel(own.clone(), cancel(), agreed).await), "session-changed");
+    assert_eq!((desk.pen.calls().len(), desk.authority.messages().len()), (calls, told));
+
+    // Simulated again by whoever is there: with another person the memory begins anew.
+    desk.person.come_back();
+    desk.authority.will(&[Say::Accept, Say::Remark]);
+    desk.simulate(2).await.unwrap();
+    desk.simulate(3).await.unwrap();
+    let told = desk.authority.messages().len();
+    let agreed = refused(Intent::Pay(Uuid::from_u128(2)), &secretary).await;
+    assert_eq!(
+        code(desk.connector.validate(own.clone(), Uuid::from_u128(2), agreed, lang).await),
+        "session-changed"
+    );
+    let agreed = refused(Intent::Contest(&of_contest), &secretary).await;
+    assert_eq!(
+        code(desk.connector.contest(own.clone(), contest(), agreed).await),
+        "session-changed"
+    );
+    assert_eq!((desk.pen.calls().len(), desk.authority.messages().len()), (calls, told));
+
+    let agreed = refused(Intent::Issue(&of_issue), &|_| ()).await;
+    desk.connector.issue(own, issue(), agreed, lang).await.unwrap();
 }

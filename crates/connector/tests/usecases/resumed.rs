@@ -23,6 +23,33 @@ fn has_a_new_one(desk: &Desk) {
     desk.person.until(OffsetDateTime::now_utc() + Duration::hours(1));
 }
 
+/// Waits until mySecu's token was given back.
+async fn given_back(desk: &Desk) {
+    for _ in 0..500 {
+        if *desk.authority.given_back.lock().unwrap() == ["anne 1900000001"] {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", desk.authority.given_back.lock().unwrap());
+}
+
+#[tokio::test]
+async fn a_token_that_mysecu_refuses_after_the_signature_costs_none_either() {
+    let desk = Desk::open().await;
+    *desk.authority.refuses.lock().unwrap() = 1;
+    assert_eq!(
+        code(desk.issue_as(desk.bearer(None), 1).await),
+        "token-expired-midway",
+        "whatever our clock says"
+    );
+    desk.issue_as(desk.bearer(None), 1).await.unwrap();
+    assert_eq!(desk.pen.calls(), ALL);
+    // The session's own is renewed, and tried once.
+    *desk.authority.refuses.lock().unwrap() = 2;
+    assert_eq!(code(desk.issue(2, None).await), "mysecu-token-refused");
+}
+
 #[tokio::test]
 async fn a_token_that_ends_between_signature_and_deposit_costs_no_second_signature() {
     let desk = Desk::open().await;
@@ -133,10 +160,31 @@ async fn anything_else_is_signed_anew() {
     assert_eq!(signatures(&desk), 2, "forgotten");
 
     let desk = begun().await;
-    desk.connector.logout().await.unwrap();
+    desk.person.become_another();
+    let forgotten = desk.connector.forget(&Caller::OwnSession, Uuid::from_u128(1)).await;
+    assert_eq!(code(forgotten), "document-unknown", "a colleague forgets what is hers");
     desk.person.come_back();
     desk.issue(1, None).await.unwrap();
-    assert_eq!(signatures(&desk), 2, "logged out");
+    assert_eq!(signatures(&desk), 1);
+
+    let desk = begun().await;
+    *desk.person.logging_in.lock().unwrap() = true;
+    desk.connector.logout().await.unwrap();
+    desk.issue(1, None).await.unwrap();
+    assert_eq!(signatures(&desk), 1, "a login was given up, and the session goes on");
+    assert!(desk.authority.given_back.lock().unwrap().is_empty());
+
+    // However it looked before: what the logout did counts.
+    for quick in [false, true] {
+        let desk = begun().await;
+        *desk.person.logging_in.lock().unwrap() = quick;
+        *desk.person.quick.lock().unwrap() = quick;
+        desk.connector.logout().await.unwrap();
+        given_back(&desk).await;
+        desk.person.come_back();
+        desk.issue(1, None).await.unwrap();
+        assert_eq!(signatures(&desk), 2, "logged out");
+    }
 
     let desk = begun().await;
     desk.person.become_another();

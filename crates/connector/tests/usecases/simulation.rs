@@ -298,7 +298,7 @@ async fn each_form_goes_its_own_way() {
         replaces: None,
         reason: None,
     };
-    let outcome = desk.connector.issue(Caller::OwnSession, issue, Lang::En).await;
+    let outcome = desk.connector.issue(Caller::OwnSession, issue, None, Lang::En).await;
     assert_eq!(code(outcome), "form-other-workflow");
     let simulate = econnector_connector::Simulate {
         id: Uuid::from_u128(1),

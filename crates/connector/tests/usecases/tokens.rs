@@ -5,11 +5,13 @@ use std::sync::Arc;
 use econnector_connector::Caller;
 use econnector_forms::Lang;
 use econnector_journal::State;
+use econnector_net::NetError;
 use econnector_profile::Profile;
+use econnector_signature::{Refusal, SignatureError};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::desk::{Desk, code};
+use crate::desk::{Desk, Say, code};
 
 const WEBER: &str = "1900000001";
 
@@ -68,6 +70,71 @@ async fn a_token_that_a_caller_brings_is_not_used_when_it_is_over() {
 }
 
 #[tokio::test]
+async fn a_token_is_over_when_the_clock_of_aes_says_so() {
+    // The computer's clock is five minutes slow, then fast.
+    let desk = Desk::open().await;
+    *desk.person.skew.lock().unwrap() = Duration::minutes(5);
+    desk.person.until(OffsetDateTime::now_utc() + Duration::minutes(4));
+    assert_eq!(code(desk.issue_as(desk.bearer(None), 1).await), "token-expired");
+    assert!(desk.pen.calls().is_empty());
+    *desk.person.skew.lock().unwrap() = -Duration::minutes(5);
+    desk.person.until(OffsetDateTime::now_utc() - Duration::minutes(4));
+    desk.issue_as(desk.bearer(None), 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_no_token_live_longer() {
+    let desk = Desk::open().await;
+    desk.person.until(OffsetDateTime::now_utc() + Duration::minutes(5));
+    let clock = Arc::clone(&desk.clock);
+    desk.pen
+        .after("certificate", move || clock.pass_unseen(std::time::Duration::from_secs(360)));
+    assert_eq!(code(desk.issue_as(desk.bearer(None), 1).await), "token-expired");
+    assert_eq!(desk.pen.calls(), ["certificate"]);
+}
+
+#[tokio::test]
+async fn nothing_is_signed_with_a_token_that_would_not_last_to_the_timestamp() {
+    let desk = Desk::open().await;
+    desk.person.until(OffsetDateTime::now_utc() + Duration::minutes(5));
+    let clock = Arc::clone(&desk.clock);
+    desk.pen
+        .after("certificate", move || clock.pass(Duration::minutes(5) - Duration::seconds(9)));
+    assert_eq!(code(desk.issue_as(desk.bearer(None), 1).await), "token-expired");
+    assert_eq!(desk.pen.calls(), ["certificate"]);
+    desk.person.until(OffsetDateTime::now_utc() + Duration::hours(1));
+    desk.issue_as(desk.bearer(None), 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_timestamp_that_did_not_come_is_asked_for_again_and_the_signature_is_not_lost() {
+    let cut = || SignatureError::Net {
+        error: NetError::Cut {
+            host: "kms.example".to_owned(),
+            sent: true,
+        },
+        correlation_id: None,
+    };
+    let failed = |status| SignatureError::Failed {
+        status,
+        refusal: Refusal::default(),
+    };
+    for passing in [cut(), failed(503)] {
+        let desk = Desk::open().await;
+        desk.pen.lost_stamps.lock().unwrap().push_back(passing);
+        desk.issue(1, None).await.unwrap();
+        assert_eq!(desk.pen.calls(), ["certificate", "sign", "timestamp", "timestamp"]);
+    }
+    for (lost, stamps, outcome) in [(vec![cut(), failed(500)], 2, "kms-failed"), (vec![failed(400)], 1, "kms-failed")] {
+        let desk = Desk::open().await;
+        desk.pen.lost_stamps.lock().unwrap().extend(lost);
+        assert_eq!(code(desk.issue(1, None).await), outcome);
+        assert_eq!(desk.pen.calls().len(), 2 + stamps);
+        assert_eq!(desk.state(1).await, State::Failed);
+    }
+}
+
+#[tokio::test]
 async fn a_caller_says_for_whom() {
     let desk = Desk::open().await;
     desk.issue_as(desk.bearer(Some(WEBER)), 1).await.unwrap();
@@ -101,6 +168,25 @@ async fn whoever_logs_in_meanwhile_signs_and_sends_nothing_of_another() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_begun_ends_nothing_and_hides_nobody() {
+    // Somebody is at AeS: who was there before works on.
+    let desk = Desk::open().await;
+    *desk.person.logging_in.lock().unwrap() = true;
+    desk.issue(1, None).await.unwrap();
+    desk.volet(1, "caisse").await.unwrap();
+    // Another person logged in meanwhile, and then somebody began again: it is not the first one's any more.
+    let desk = Desk::open().await;
+    *desk.authority.has_token.lock().unwrap() = true;
+    let person = Arc::clone(&desk.person);
+    desk.pen.after("timestamp", move || {
+        person.become_another();
+        *person.logging_in.lock().unwrap() = true;
+    });
+    assert_eq!(code(desk.issue(1, None).await), "session-changed");
+    assert!(desk.authority.messages().is_empty());
+}
+
+#[tokio::test]
 async fn a_secretary_works_in_the_name_of_her_physician_and_both_are_noted() {
     let desk = Desk::open().await;
     desk.person.become_a_secretary_of_dr_weber();
@@ -126,7 +212,7 @@ async fn what_no_mandate_covers_is_refused_and_names_the_physician() {
     const PDF: &[u8] = include_bytes!("../../../signature/tests/suite/elsewhere/reportlab.pdf");
     let desk = Desk::open().await;
     desk.person.become_a_secretary_of_dr_weber();
-    desk.authority.will(&[crate::desk::Say::Remark]);
+    desk.authority.will(&[Say::Remark]);
     desk.simulate(1).await.unwrap();
     let contest = |id: u128| econnector_connector::Contest {
         id: Uuid::from_u128(id),
@@ -148,7 +234,9 @@ async fn what_no_mandate_covers_is_refused_and_names_the_physician() {
         let unnamed = econnector_connector::Problem::of_code("physician-only", problem.fault, lang);
         assert!(!unnamed.detail.contains('{'), "{}", unnamed.detail);
     }
-    assert_eq!(code(desk.sign(2, PDF, None).await), "physician-only");
+    for message in [None, Some(("ecit", crate::elsewhere::xml("ecit", "illness", 2)))] {
+        assert_eq!(code(desk.sign(2, PDF, message).await), "physician-only", "whatever comes with it");
+    }
     let profile = desk.connector.profile(&Caller::OwnSession).await.unwrap();
     assert_eq!(
         code(desk.connector.keep_profile(&Caller::OwnSession, profile.clone(), Lang::En).await),
@@ -167,17 +255,31 @@ async fn what_no_mandate_covers_is_refused_and_names_the_physician() {
 #[tokio::test]
 async fn who_has_not_chosen_sends_nothing_and_who_chooses_another_sees_nothing_of_the_first() {
     let desk = Desk::open().await;
+    desk.person.become_a_secretary_of_dr_weber();
     desk.issue(1, None).await.unwrap();
+    desk.authority.will(&[Say::Accept, Say::NotReached]);
     desk.simulate(2).await.unwrap();
+    assert_eq!(code(desk.issue(4, None).await), "mysecu-status");
+    let signatures = *desk.pen.signatures.lock().unwrap();
+
     desk.person.become_a_secretary();
     assert_eq!(code(desk.issue(3, None).await), "physician-not-chosen");
     desk.connector.choose("1900000002").await.unwrap();
     assert_eq!(code(desk.volet(1, "caisse").await), "document-unknown");
+    assert_eq!(code(desk.validate(2).await), "simulation-unknown");
     assert_eq!(code(desk.issue(3, None).await), "physician-mismatch", "the form names the first");
+
     desk.connector.choose(WEBER).await.unwrap();
-    assert_eq!(code(desk.validate(2).await), "simulation-unknown", "forgotten");
+    desk.volet(1, "caisse").await.unwrap();
+    desk.issue(4, None).await.unwrap();
+    assert_eq!(*desk.pen.signatures.lock().unwrap(), signatures, "nor is anything signed twice");
+    desk.validate(2).await.unwrap();
+
+    // Somebody else logs in: what the secretary did is gone.
+    desk.person.become_another();
+    assert_eq!(code(desk.issue(5, None).await), "physician-mismatch");
+    desk.person.become_a_secretary_of_dr_weber();
     assert_eq!(code(desk.volet(1, "caisse").await), "document-unknown");
-    desk.issue(3, None).await.unwrap();
 }
 
 #[tokio::test]

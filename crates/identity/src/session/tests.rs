@@ -20,6 +20,7 @@ use super::{Attempt, Endpoint, Keeper};
 use crate::aes::SessionState;
 use crate::claims::People;
 use crate::error::IdentityError;
+use crate::keyring::KeyringState;
 use crate::life::{Life, Moment};
 use crate::principal::{Actor, Authorized, Physician};
 use crate::provider::{Granted, NotGranted};
@@ -36,6 +37,7 @@ struct World {
     clock: AtomicU64,
     /// Nothing is answered.
     down: AtomicBool,
+    no_keyring: AtomicBool,
     /// Answers to redemptions that may still go wrong.
     mishaps: AtomicUsize,
     redeeming: AtomicUsize,
@@ -180,6 +182,9 @@ impl Endpoint for World {
 
     async fn end(&self, refresh: &Secret, _id_token: Option<&Secret>) -> Result<(), IdentityError> {
         yield_now().await;
+        if self.down.load(Ordering::SeqCst) {
+            return Err(IdentityError::AesFailed { status: 503 });
+        }
         let (family, number) = numbers(refresh);
         let mut aes = self.aes.lock().unwrap();
         let family = &mut aes.families[family];
@@ -194,13 +199,20 @@ impl Endpoint for World {
 
     async fn remember(&self, refresh: &Secret) -> bool {
         yield_now().await;
+        if self.no_keyring.load(Ordering::SeqCst) {
+            return false;
+        }
         *self.kept.lock().unwrap() = Some(refresh.reveal().to_owned());
         true
     }
 
-    async fn forget(&self) {
+    async fn forget(&self) -> Result<(), KeyringState> {
         yield_now().await;
+        if self.no_keyring.load(Ordering::SeqCst) {
+            return Err(KeyringState::Absent { words: String::new() });
+        }
         *self.kept.lock().unwrap() = None;
+        Ok(())
     }
 
     fn now(&self) -> Moment {
@@ -482,6 +494,49 @@ fn a_login_given_up_leaves_the_session_and_nothing_at_aes() {
                 }
             }
             keeper.endpoint().nothing_is_broken();
+        });
+    });
+}
+
+#[test]
+fn a_login_under_way_hides_the_session_and_does_not_end_it() {
+    explore(|| {
+        block_on(async {
+            let keeper = keeper(0);
+            log_in(&keeper, "weber", &["1"]).await.unwrap();
+            let stands = |state: &SessionState| matches!(state, SessionState::LoggedIn { actor, .. } if actor.id == "weber");
+            let (attempt, _) = attempt();
+            assert!(keeper.begin_login(attempt).is_ok());
+            keeper.endpoint().let_tokens_get_old();
+            let alive = keeper.clone();
+            let tended = spawn(async move { alive.tend().await });
+            let view = keeper.view();
+            assert!(matches!(view.state, SessionState::LoggingIn { .. }) && stands(&view.standing));
+            assert!(keeper.cancel_login());
+            tended.await.unwrap();
+            let view = keeper.view();
+            assert!(stands(&view.state) && stands(&view.standing));
+            keeper.clone().logout().await.unwrap();
+            assert!(matches!(keeper.view().standing, SessionState::LoggedOut));
+        });
+    });
+}
+
+#[test]
+fn a_session_that_aes_was_not_told_of_comes_back_only_from_a_keyring() {
+    explore(|| {
+        block_on(async {
+            for (no_keyring, code) in [(true, "logout-incomplete"), (false, "logout-not-forgotten")] {
+                let keeper = keeper(0);
+                keeper.endpoint().no_keyring.store(no_keyring, Ordering::SeqCst);
+                log_in(&keeper, "weber", &["1"]).await.unwrap();
+                settle(&keeper).await;
+                assert_ne!(keeper.view().remembered, no_keyring);
+                keeper.endpoint().down.store(true, Ordering::SeqCst);
+                // It was there, and is gone.
+                keeper.endpoint().no_keyring.store(true, Ordering::SeqCst);
+                assert_eq!(keeper.clone().logout().await.unwrap_err().code(), code);
+            }
         });
     });
 }

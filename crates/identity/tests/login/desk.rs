@@ -1,7 +1,7 @@
 //! A person with a browser, a keyring that remembers, a clock that can be moved.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -181,12 +181,18 @@ impl Browser for Recorded {
 pub struct Keyring {
     kept: Mutex<HashMap<String, Secret>>,
     asked: AtomicUsize,
+    stubborn: AtomicBool,
 }
 
 impl Keyring {
     /// How often it was asked for anything.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// It does not forget any more, or does again.
+    pub fn be_stubborn(&self, stubborn: bool) {
+        self.stubborn.store(stubborn, Ordering::SeqCst);
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Secret>> {
@@ -207,6 +213,9 @@ impl TokenStore for Keyring {
     }
 
     async fn forget(&self, account: &str) -> Result<(), KeyringState> {
+        if self.stubborn.load(Ordering::SeqCst) {
+            return Err(KeyringState::Silent);
+        }
         self.kept().remove(account);
         Ok(())
     }

@@ -66,7 +66,7 @@ async fn logged_in(realm: &Realm, access: &Value) -> Aes {
 #[tokio::test]
 async fn nobody_is_logged_in_by_a_token_that_is_not_for_this_login() {
     let realm = Realm::open().await;
-    logged_in(&realm, &realm.claims()).await.logout().await.unwrap_err();
+    logged_in(&realm, &realm.claims()).await.logout().await.done().await.unwrap_err();
     let aes = realm.desk.start().await;
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let good = realm.token(&json!({}));
@@ -235,4 +235,19 @@ async fn for_whom_she_may_no_longer_act_a_secretary_has_not_chosen() {
         .collect();
     assert_eq!(renewals.len(), 2);
     assert!(renewals.iter().all(|form| form.contains("refresh_token=r1")), "{renewals:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_may_come_back_is_told_from_one_that_is_over_here() {
+    for (stubborn, code) in [(false, "logout-incomplete"), (true, "logout-not-forgotten")] {
+        let realm = Realm::open().await;
+        let aes = logged_in(&realm, &realm.claims()).await;
+        realm.desk.remembered_after(None).await;
+        realm.desk.keyring.be_stubborn(stubborn);
+        // This realm has nothing where a session could be ended.
+        let error = aes.logout().await.done().await.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(matches!(aes.session().await.state, SessionState::LoggedOut), "here it is over");
+        assert_eq!(realm.desk.remembered().is_some(), stubborn);
+    }
 }

@@ -69,7 +69,9 @@ fn a_keyring_that_does_not_answer_is_not_waited_for() {
     let home = home();
     // The daemon owns its name on the bus and is stopped there.
     let stopped = |inner: &str| format!("{FOREGROUND}; {}; passed=$?; kill -KILL $DAEMON; exit $passed", test(inner));
-    passed(&mut session(&home, &stopped("is_silent")));
+    for inner in ["is_silent", "keeps_the_newest"] {
+        passed(&mut session(&home, &stopped(inner)));
+    }
     let program = stopped("the_program_goes_on").replacen("; \"$0\"", "; kill -STOP $DAEMON; \"$0\"", 1);
     passed(session(&home, &program).env("EXPECT", "keyring-silent"));
 }
@@ -283,6 +285,46 @@ async fn is_silent() {
     assert_eq!(keyring.state(), KeyringState::Available);
 }
 
+/// A keyring that hangs for longer than a session is renewed.
+#[tokio::test]
+#[ignore = "runs inside dbus-run-session"]
+async fn keeps_the_newest() {
+    let keyring = Arc::new(OsKeyring::new(SERVICE).unwrap());
+    keyring.save(ACCOUNT, &Secret::new("first")).await.unwrap();
+    signal("-STOP");
+    let renewals: Vec<_> = (1..=20)
+        .map(|number| {
+            let keyring = keyring.clone();
+            tokio::spawn(async move { keyring.save(ACCOUNT, &Secret::new(format!("renewal {number}"))).await })
+        })
+        .collect();
+    for renewal in renewals {
+        assert_eq!(renewal.await.unwrap(), Err(KeyringState::Silent));
+    }
+    signal("-CONT");
+    assert_eq!(kept(&keyring).await.unwrap().reveal(), "renewal 20");
+    // And nothing of it after a logout, whatever was saved before.
+    signal("-STOP");
+    for number in 21..=22 {
+        let saved = keyring.save(ACCOUNT, &Secret::new(format!("renewal {number}"))).await;
+        assert_eq!(saved, Err(KeyringState::Silent));
+    }
+    assert_eq!(keyring.forget(ACCOUNT).await, Err(KeyringState::Silent));
+    signal("-CONT");
+    assert!(kept(&keyring).await.is_none());
+}
+
+/// What the keyring holds, once it has caught up.
+async fn kept(keyring: &OsKeyring) -> Option<Secret> {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match keyring.load(ACCOUNT).await {
+            Ok(found) => return found,
+            Err(state) => assert!(state == KeyringState::Silent && Instant::now() < until, "{state:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 #[ignore = "runs inside dbus-run-session"]
 async fn comes_later() {
@@ -317,7 +359,7 @@ async fn is_absent() {
     let keyring = OsKeyring::new(SERVICE).unwrap();
     let started = Instant::now();
     let state = keyring.load(ACCOUNT).await.err().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < OsKeyring::PATIENCE);
     assert_eq!(state.code(), Some("keyring-absent"), "{state:?}");
     assert_eq!(keyring.state(), state);
 }
@@ -356,7 +398,7 @@ async fn the_program_goes_on() {
     assert!(matches!(view.state, SessionState::LoggedIn { .. }), "{view:?}");
 
     let started = Instant::now();
-    aes.logout().await.unwrap();
+    aes.logout().await.done().await.unwrap();
     // What is being written when she logs out, and what is then to be forgotten.
     in_time(started, 3);
     assert!(matches!(aes.session().await.state, SessionState::LoggedOut));

@@ -58,7 +58,7 @@ async fn no_token_reaches_the_log() {
     let forged = format!("{}x", access.reveal());
     let refused = format!("{:?}", aes.bearer(&forged, None).await.err().unwrap());
     let view = format!("{:?}", aes.session().await);
-    aes.logout().await.unwrap();
+    aes.logout().await.done().await.unwrap();
 
     let parameter = |url: &url::Url, name: &str| {
         url.query_pairs()

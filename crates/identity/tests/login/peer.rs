@@ -100,7 +100,7 @@ async fn a_physician_logs_in_renews_and_logs_out() {
         assert_eq!(peer.renewals(), round, "sixteen callers, one renewal");
         token = peer.desk.remembered_after(token.as_deref()).await;
     }
-    aes.logout().await.unwrap();
+    aes.logout().await.done().await.unwrap();
     assert_eq!(peer.desk.remembered(), None);
     let account = format!("{} econnector", peer.desk.issuer);
     peer.desk.keyring.save(&account, &Secret::new(token.unwrap())).await.unwrap();

@@ -80,7 +80,7 @@ async fn in_a_network_of_few_ports() {
             let page = answered.unwrap_or_else(|_| panic!("somebody else listens at [{address}]:{port}"));
             assert!(page.contains("n’attend rien"), "{page}");
         }
-        aes.logout().await.unwrap();
+        aes.logout().await.done().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     drop(strangers);

@@ -1,6 +1,6 @@
 //! An AeS that consists of a discovery document and keys, whose private halves and whose manners the test has in its hand.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -38,9 +38,11 @@ pub struct Realm {
 struct Manners {
     /// What is answered for each path's last word; nothing at all where it is `None`.
     answers: Mutex<Vec<(&'static str, Option<Answer>)>>,
-    keys_asked: AtomicUsize,
+    /// The last words of the paths that were asked for.
+    asked: Mutex<Vec<String>>,
     /// The forms that came to the token endpoint.
     redeemed: Mutex<Vec<String>>,
+    tells_the_time: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -112,13 +114,23 @@ impl Realm {
         answers.push((path, answer));
     }
 
+    /// From now on its answers are dated.
+    pub fn tells_the_time(&self) {
+        self.manners.tells_the_time.store(true, Ordering::SeqCst);
+    }
+
     pub fn publishes(&self, keys: &[&Value]) {
         self.answers("certs", Some(Answer::json(&json!({ "keys": keys }))));
     }
 
     /// How often it was asked for its keys.
     pub fn keys_asked(&self) -> usize {
-        self.manners.keys_asked.load(Ordering::SeqCst)
+        self.asked("certs")
+    }
+
+    /// How often something was asked of it, by a path's last word.
+    pub fn asked(&self, word: &str) -> usize {
+        self.manners.asked.lock().unwrap().iter().filter(|asked| *asked == word).count()
     }
 
     /// What was redeemed at its token endpoint so far.
@@ -275,17 +287,20 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, manners: Arc<Manners>) {
                 }
                 manners.redeemed.lock().unwrap().push(String::from_utf8(body).unwrap());
             }
-            if word == "certs" {
-                manners.keys_asked.fetch_add(1, Ordering::SeqCst);
-            }
+            manners.asked.lock().unwrap().push(word.to_owned());
             let known = manners.answers.lock().unwrap().iter().find(|(known, _)| *known == word).cloned();
             let Some((_, answer)) = known else { return };
             let Some(answer) = answer else {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 return;
             };
+            let date = if manners.tells_the_time.load(Ordering::SeqCst) {
+                date()
+            } else {
+                String::new()
+            };
             let head = format!(
-                "HTTP/1.1 {} X\r\nContent-Type: application/json\r\nLocation: https://localhost:1/\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 {} X\r\n{date}Content-Type: application/json\r\nLocation: https://localhost:1/\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 answer.status,
                 answer.body.len()
             );
@@ -299,4 +314,10 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, manners: Arc<Manners>) {
             let _ = stream.shutdown().await;
         });
     }
+}
+
+/// The line of an answer that says when it was given.
+fn date() -> String {
+    let form = time::macros::format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    format!("Date: {}\r\n", time::OffsetDateTime::now_utc().format(&form).unwrap())
 }

@@ -7,7 +7,7 @@ use econnector_loopback::{Action, Answer, Approval, Link, LinkError, LinkOptions
 use serde_json::json;
 use time::macros::datetime;
 
-use crate::kit::{Ask, Door, NAME, PATIENT, PHYSICIAN, approval_of, door, door_with, options, rest, rules};
+use crate::kit::{Ask, Door, NAME, PATIENT, WEBER, approval_of, door, door_with, options, rest, rules};
 
 fn sign(door: &Door) -> Ask {
     door.ask("POST /econnector/v1/documents")
@@ -15,8 +15,11 @@ fn sign(door: &Door) -> Ask {
 }
 
 fn approval() -> Approval {
-    approval_of(Action::Cancel, PHYSICIAN)
+    approval_of(Action::Cancel, WEBER)
 }
+
+/// A secretary for the same physician, and the same person for another.
+const OTHERS: [&str; 2] = ["claire 1900000001", "anne 1900000002"];
 
 fn software(name: &str, origin: Option<&str>) -> Software {
     Software {
@@ -115,7 +118,7 @@ async fn trust_ends_at_midnight() {
         )
     })
     .unwrap();
-    link.trust_today(NAME, PHYSICIAN).unwrap();
+    link.trust_today(NAME, WEBER).unwrap();
     clock.set(datetime!(2026-03-02 22:59 UTC));
     link.approve(&software(NAME, None), approval()).await.unwrap();
     clock.set(datetime!(2026-03-02 23:00 UTC));
@@ -135,7 +138,7 @@ async fn trust_in_a_program_is_no_trust_in_a_page_of_its_name() {
         ..rules()
     };
     let link = Link::open(options(folder.path(), rules)).unwrap();
-    link.trust_today(NAME, PHYSICIAN).unwrap();
+    link.trust_today(NAME, WEBER).unwrap();
     link.approve(&software(NAME, None), approval()).await.unwrap();
     let page = software(NAME, Some("https://praxis.example"));
     assert!(matches!(link.approve(&page, approval()).await, Err(LinkError::ApprovalMissing)));
@@ -146,7 +149,7 @@ async fn trust_in_a_program_is_no_trust_in_a_page_of_its_name() {
 }
 
 #[tokio::test]
-async fn trust_in_one_physician_s_name_is_none_in_another_s() {
+async fn trust_in_one_name_is_none_in_another() {
     let folder = tempfile::tempdir().unwrap();
     let rules = Rules {
         software: vec![NAME.into()],
@@ -154,42 +157,45 @@ async fn trust_in_one_physician_s_name_is_none_in_another_s() {
         ..rules()
     };
     let link = Link::open(options(folder.path(), rules)).unwrap();
-    link.trust_today(NAME, PHYSICIAN).unwrap();
+    link.trust_today(NAME, WEBER).unwrap();
     link.approve(&software(NAME, None), approval()).await.unwrap();
-    let other = || approval_of(Action::Cancel, "1900000002");
-    assert!(matches!(
-        link.approve(&software(NAME, None), other()).await,
-        Err(LinkError::ApprovalMissing)
-    ));
-    link.trust_today(NAME, "1900000002").unwrap();
-    for approval in [approval(), other()] {
-        link.approve(&software(NAME, None), approval).await.unwrap();
+    for other in OTHERS {
+        let approved = link.approve(&software(NAME, None), approval_of(Action::Cancel, other)).await;
+        assert!(matches!(approved, Err(LinkError::ApprovalMissing)), "{other}");
     }
+    for name in OTHERS {
+        link.trust_today(NAME, name).unwrap();
+        link.approve(&software(NAME, None), approval_of(Action::Cancel, name))
+            .await
+            .unwrap();
+    }
+    link.approve(&software(NAME, None), approval()).await.unwrap();
     link.distrust(NAME);
-    for approval in [approval(), other()] {
-        assert!(matches!(
-            link.approve(&software(NAME, None), approval).await,
-            Err(LinkError::ApprovalMissing)
-        ));
+    for name in [WEBER, OTHERS[0], OTHERS[1]] {
+        let approved = link.approve(&software(NAME, None), approval_of(Action::Cancel, name)).await;
+        assert!(matches!(approved, Err(LinkError::ApprovalMissing)), "{name}");
     }
 }
 
 #[tokio::test]
-async fn yes_to_all_of_today_answers_for_one_physician() {
+async fn yes_to_all_of_today_answers_in_one_name() {
     let door = door().await;
-    let ask = |physician: &'static str| {
+    let ask = |name: &'static str| {
         let link = door.link.clone();
-        tokio::spawn(async move { link.approve(&software(NAME, None), approval_of(Action::Cancel, physician)).await })
+        tokio::spawn(async move { link.approve(&software(NAME, None), approval_of(Action::Cancel, name)).await })
     };
-    let first = ask(PHYSICIAN);
+    let first = ask(WEBER);
     door.waiting(1).await;
-    let (second, other) = (ask(PHYSICIAN), ask("1900000002"));
-    let waiting = door.waiting(3).await;
+    let (second, others) = (ask(WEBER), OTHERS.map(ask));
+    let waiting = door.waiting(4).await;
     door.link.answer(waiting[0].id, Answer::Today).unwrap();
     assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
-    let left = door.waiting(1).await;
-    door.link.answer(left[0].id, Answer::Refuse).unwrap();
-    assert!(matches!(other.await.unwrap(), Err(LinkError::ApprovalRefused)));
+    for left in door.waiting(2).await {
+        door.link.answer(left.id, Answer::Refuse).unwrap();
+    }
+    for other in others {
+        assert!(matches!(other.await.unwrap(), Err(LinkError::ApprovalRefused)));
+    }
 }
 
 #[tokio::test]
@@ -209,7 +215,7 @@ async fn trust_in_a_page_that_was_just_allowed_is_no_trust_in_the_program_of_its
         .await;
     door.waiting(1).await;
     door.link.decide(NAME, true).unwrap();
-    door.link.trust_today(NAME, PHYSICIAN).unwrap();
+    door.link.trust_today(NAME, WEBER).unwrap();
     assert_eq!(rest(line).await.status, 200);
     door.link.approve(&software(NAME, Some(PAGE)), approval()).await.unwrap();
     assert!(matches!(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use econnector_base::Explain as _;
 use econnector_loopback::{Decision, Rules, WaitingKind, Wants};
 
-use crate::kit::{NAME, PHYSICIAN, door, door_with, rest, rules};
+use crate::kit::{NAME, WEBER, door, door_with, rest, rules};
 
 fn quick() -> Rules {
     Rules {
@@ -72,7 +72,7 @@ async fn a_refused_software_is_refused_until_she_changes_her_mind() {
     ask.send().await.is(403, "software-refused");
     assert_eq!(door.view().software[0].decision, Decision::Refused);
     assert_eq!(
-        door.link.trust_today(NAME, PHYSICIAN).unwrap_err().code(),
+        door.link.trust_today(NAME, WEBER).unwrap_err().code(),
         "link-unknown",
         "no trust in the refused"
     );

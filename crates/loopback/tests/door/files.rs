@@ -3,7 +3,7 @@ use econnector_forms::Lang;
 use econnector_loopback::{Decision, Link, LinkError, Rules, TrainingTokens, listen};
 use serde_json::Value;
 
-use crate::kit::{NAME, PHYSICIAN, door, door_with, open, options, router, rules};
+use crate::kit::{NAME, WEBER, door, door_with, open, options, router, rules};
 
 #[cfg(unix)]
 fn mode(path: &std::path::Path) -> u32 {
@@ -128,7 +128,7 @@ async fn decisions_outlive_the_program() {
         drop(line);
     }
     let page = door.link.allow_origin("https://praxis.example").unwrap();
-    door.link.trust_today("Allowed", PHYSICIAN).unwrap();
+    door.link.trust_today("Allowed", WEBER).unwrap();
     let text = door.file("link.json");
     assert!(
         !text.contains(&page.key) && !text.contains(&door.key()),

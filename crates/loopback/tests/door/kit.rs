@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "Praxis";
-/// In whose name.
-pub(crate) const PHYSICIAN: &str = "1900000001";
+/// In whose name: a person, and the physician for whom she works.
+pub(crate) const WEBER: &str = "anne 1900000001";
 /// Stands in a value; must stand nowhere else.
 pub(crate) const PATIENT: &str = "Schmit-Kieffer";
 
@@ -105,8 +105,8 @@ async fn forms(software: Extension<Software>) -> String {
 }
 
 /// A question about a document of its own.
-pub(crate) fn approval_of(action: Action, physician: &str) -> Approval {
-    Approval::of(action, Uuid::new_v4(), physician)
+pub(crate) fn approval_of(action: Action, in_whose_name: &str) -> Approval {
+    Approval::of(action, Uuid::new_v4(), in_whose_name)
 }
 
 async fn sign(State(link): State<Link>, Extension(software): Extension<Software>, Json(body): Json<Value>) -> Response {
@@ -114,7 +114,7 @@ async fn sign(State(link): State<Link>, Extension(software): Extension<Software>
     let approval = Approval {
         kind: Some("form".into()),
         values: Some(Patient::new(values)),
-        ..approval_of(Action::Sign, PHYSICIAN)
+        ..approval_of(Action::Sign, WEBER)
     };
     match link.approve(&software, approval).await {
         Ok(()) => StatusCode::CREATED.into_response(),
