@@ -1,59 +1,59 @@
 // Deposits an eCIT. Usage: Deposit ready.json|connection.json values.json [id]  (.NET Framework 4.7.2, .NET 8 or Mono, nothing to install)
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Net.Http;
 using System.Runtime.Serialization.Json;
+using System.Security.Cryptography;
 using System.Text;
-using System.Threading;
-using System.Xml;
 using System.Xml.Linq;
 
 static class Deposit
 {
-    // The sandbox's CA has to be trusted first, as samples/README.md says; certificates are always verified.
-    static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromMinutes(4) };
+    static HttpClient http;
+    static XElement Json(HttpContent content) => XElement.Load(JsonReaderWriterFactory.CreateJsonReader(
+        content.ReadAsByteArrayAsync().Result, System.Xml.XmlDictionaryReaderQuotas.Max));
 
-    static XElement Json(byte[] text) => XElement.Load(JsonReaderWriterFactory.CreateJsonReader(text, XmlDictionaryReaderQuotas.Max));
-
-    static HttpResponseMessage Post(string url, HttpContent body, Action<HttpRequestMessage> also = null)
+    static HttpResponseMessage Send(string url, HttpContent body, Dictionary<string, string> headers)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = body };
-        also?.Invoke(request);
-        return Http.SendAsync(request).Result;
+        var request = new HttpRequestMessage(body == null ? HttpMethod.Get : HttpMethod.Post, url) { Content = body };
+        foreach (var header in headers) request.Headers.Add(header.Key, header.Value);
+        return http.SendAsync(request).Result;
     }
 
     static int Main(string[] arguments)
     {
-        var place = Json(File.ReadAllBytes(arguments[0]));
+        var place = Json(new ByteArrayContent(System.IO.File.ReadAllBytes(arguments[0])));
         Func<string, string> At = name => (string)place.Element(name);
-        var token = Environment.GetEnvironmentVariable("ECONNECTOR_TOKEN");
-        if (At("key") == null) // a ready file: the hospital server, with a token in the physician's name (RFC 8693)
+        string key = At("key"), api = (At("api") ?? At("url")) + "/econnector", token = Environment.GetEnvironmentVariable("ECONNECTOR_TOKEN");
+        // No proxy on loopback, which would read everything. The sandbox's CA has to be trusted first, as samples/README.md says.
+        http = new HttpClient(new HttpClientHandler { UseProxy = key == null }) { Timeout = TimeSpan.FromMinutes(4) };
+        var headers = new Dictionary<string, string> { ["Accept-Language"] = "en" };
+        if (key != null) // a connection file: the desktop of this user; it asks the physician herself, unless there is a token
         {
-            var exchanged = Post(At("token_endpoint"), new FormUrlEncodedContent(new Dictionary<string, string> {
-                ["grant_type"] = "urn:ietf:params:oauth:grant-type:token-exchange", ["client_id"] = At("client_id"),
-                ["client_secret"] = At("client_secret"), ["requested_subject"] = At("ehealth_id"), ["audience"] = "https://eadmin.lu/" }));
-            token = (string)Json(exchanged.Content.ReadAsByteArrayAsync().Result).Element("access_token");
+            // After a crash another user's program may have taken the port: only the one that wrote this file knows its key.
+            var challenge = Guid.NewGuid().ToString();
+            var status = Send(api + "/status", null, new Dictionary<string, string> { ["X-EConnector-Challenge"] = challenge }).Content;
+            var proof = BitConverter.ToString(new HMACSHA256(Encoding.ASCII.GetBytes(key)).ComputeHash(Encoding.ASCII.GetBytes(challenge)));
+            if ((string)Json(status).Element("link")?.Element("proof") != proof.Replace("-", "").ToLowerInvariant())
+                throw new Exception("this is not the program of the connection file: read the file anew");
+            headers = new Dictionary<string, string>(headers) { ["X-EConnector-Key"] = key, ["X-EConnector-Software"] = "Sample CSharp/1.0" };
         }
+        else // a ready file: the hospital server, with a token in the physician's name (RFC 8693)
+            token = (string)Json(Send(At("token_endpoint"), new FormUrlEncodedContent(new Dictionary<string, string> {
+                ["grant_type"] = "urn:ietf:params:oauth:grant-type:token-exchange", ["client_id"] = At("client_id"), ["client_secret"] = At("client_secret"),
+                ["requested_subject"] = At("ehealth_id"), ["audience"] = "https://eadmin.lu/" }), headers).Content).Element("access_token");
+        if (token != null) headers["Authorization"] = "Bearer " + token;
         // The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
         var id = arguments.Length > 2 ? arguments[2] : Guid.NewGuid().ToString();
-        var body = "{\"id\": \"" + id + "\", \"kind\": \"ecit\", \"values\": " + File.ReadAllText(arguments[1]) + "}";
+        var body = $"{{\"id\": \"{id}\", \"kind\": \"ecit\", \"values\": {System.IO.File.ReadAllText(arguments[1])}}}";
         for (var attempt = 0; ; attempt++)
         {
-            var answer = Post((At("api") ?? At("url")) + "/econnector/v1/documents", new StringContent(body, Encoding.UTF8, "application/json"), request => {
-                request.Headers.Add("Accept-Language", "en");
-                if (token != null) request.Headers.Add("Authorization", "Bearer " + token); // without: the desktop's session, and it asks her
-                if (At("key") == null) return;
-                request.Headers.Add("X-EConnector-Key", At("key"));
-                request.Headers.Add("X-EConnector-Software", "Sample CSharp/1.0");
-            });
-            var wait = answer.Headers.RetryAfter?.Delta;
-            if (wait.HasValue && attempt < 5) { Thread.Sleep(wait.Value); continue; }
-            var text = answer.Content.ReadAsByteArrayAsync().Result;
-            var deposited = (string)Json(text).Element("state") == "deposited";
-            if (deposited) Console.WriteLine(((int)answer.StatusCode == 201 ? "deposited " : "deposited before ") + (string)Json(text).Element("receipt").Element("reference"));
-            else Console.Error.WriteLine(Encoding.UTF8.GetString(text));
-            return deposited ? 0 : 1;
+            var answer = Send(api + "/v1/documents", new StringContent(body, Encoding.UTF8, "application/json"), headers);
+            if (answer.Headers.RetryAfter?.Delta is TimeSpan wait && attempt < 5) { System.Threading.Thread.Sleep(wait); continue; }
+            var receipt = (string)Json(answer.Content).Element("state") == "deposited" ? Json(answer.Content).Element("receipt") : null;
+            if (receipt == null) Console.Error.WriteLine(answer.Content.ReadAsStringAsync().Result);
+            else Console.WriteLine(((int)answer.StatusCode == 201 ? "deposited " : "deposited before ") + (string)receipt.Element("reference"));
+            return receipt == null ? 1 : 0;
         }
     }
 }

@@ -10,12 +10,12 @@ const [, , placeFile, valuesFile, id = randomUUID()] = process.argv;
 const place = JSON.parse(readFileSync(placeFile, "utf8"));
 const headers = { "Content-Type": "application/json", "Accept-Language": "en" };
 const ca = place.ca_pem && readFileSync(place.ca_pem);
-
 // One POST, or a GET without body: status, JSON, and after how many seconds to ask again (0: not).
 function send(url, body, headers) {
   return new Promise((resolve, reject) => {
-    const { request } = url.startsWith("https:") ? https : http;
-    const call = request(url, { method: body ? "POST" : "GET", headers, ca, timeout: 240_000 }, (answer) => {
+    // Plain HTTP is this computer's own: an agent of its own takes no proxy, which would read everything.
+    const [{ request }, agent] = url.startsWith("http:") ? [http, new http.Agent()] : [https];
+    const call = request(url, { method: body ? "POST" : "GET", headers, ca, agent, timeout: 240_000 }, (answer) => {
       const pieces = [];
       answer.on("error", reject).on("data", (piece) => pieces.push(piece)).on("end", () => {
         const json = JSON.parse(Buffer.concat(pieces).toString("utf8"));
@@ -28,8 +28,10 @@ function send(url, body, headers) {
 
 if (place.key) { // a connection file: the desktop of this user; it asks the physician herself
   // After a crash another user's program may have taken the port: only the one that wrote this file knows its key.
-  const status = await send(`${place.url}/econnector/status`, undefined, { "X-EConnector-Challenge": id });
-  if (status.json.link?.proof !== createHmac("sha256", place.key).update(id).digest("hex")) throw new Error("read the connection file anew");
+  const challenge = randomUUID();
+  const status = await send(`${place.url}/econnector/status`, undefined, { "X-EConnector-Challenge": challenge });
+  const proof = createHmac("sha256", place.key).update(challenge).digest("hex");
+  if (status.json.link?.proof !== proof) throw new Error("this is not the program of the connection file: read the file anew");
   headers["X-EConnector-Key"] = place.key;
   headers["X-EConnector-Software"] = "Sample JavaScript/1.0";
   // A token of the practice software's own login: no window is needed.

@@ -19,14 +19,15 @@ use tokio::sync::watch;
 
 use crate::browser::SystemBrowser;
 use crate::folders::Folders;
+use crate::running::Ownership;
 
 /// Where the services are, and who logs in.
 const SETTINGS: &str = "settings.toml";
 /// What the installation decided about the link, beside the settings.
 const RULES: &str = "loopback.toml";
 
-/// How long the end may take: a request that is being answered is finished, and none can hold the program.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the end may take: what is being signed and sent is finished, and nothing can hold the program for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why there is no core behind the window.
 #[derive(Debug, thiserror::Error)]
@@ -82,20 +83,31 @@ struct Core {
     link: Option<Link>,
 }
 
-/// What stops when it is dropped.
+/// What is ended in order.
 struct Running {
     listening: Option<Listening>,
+    connector: Arc<Connector>,
+    /// Stops when it is dropped, and answers until then.
     _training: Option<Training>,
+}
+
+impl Running {
+    async fn end(self) {
+        if let Some(listening) = self.listening {
+            listening.stop().await;
+        }
+        self.connector.idle().await;
+    }
 }
 
 impl Ready {
     /// Starts making the core. Where another program of this user runs, it is one without a session, a journal and a door.
-    pub(crate) fn start(runtime: &Handle, folders: Folders, elsewhere: bool) -> Self {
+    pub(crate) fn start(runtime: &Handle, folders: Folders, ownership: Ownership) -> Self {
         let (tell, state) = watch::channel(None);
         let (end, mut ended) = watch::channel(false);
         runtime.spawn(async move {
             let made = tokio::select! {
-                made = make(&folders, elsewhere) => made,
+                made = make(&folders, ownership) => made,
                 _ = ended.wait_for(|ended| *ended) => return,
             };
             let (core, running) = match made {
@@ -107,10 +119,8 @@ impl Ready {
             };
             tell.send_replace(Some(core));
             let _ = ended.wait_for(|ended| *ended).await;
-            if let Some(Running { listening, _training }) = running
-                && let Some(listening) = listening
-            {
-                listening.stop().await;
+            if let Some(running) = running {
+                running.end().await;
             }
         });
         Self {
@@ -141,7 +151,7 @@ impl Ready {
         self.core().await?.ok()?.link
     }
 
-    /// Closes the door for practice software and stops the stand-ins; waits for it a little.
+    /// Closes the door for practice software, finishes what is under way and stops the stand-ins.
     pub(crate) fn end(&self) {
         self.end.send_replace(true);
         let mut state = self.state.clone();
@@ -152,7 +162,7 @@ impl Ready {
             .block_on(async { tokio::time::timeout(PATIENCE, ended).await })
             .is_err()
         {
-            tracing::warn!("the door for practice software does not close in time");
+            tracing::warn!("ended with work under way: the journal says what is uncertain");
         }
     }
 
@@ -163,7 +173,7 @@ impl Ready {
 }
 
 /// Settings of this user make a real desktop; without them it is the training mode, in which nothing leaves the machine.
-async fn make(folders: &Folders, elsewhere: bool) -> Result<(Core, Running), HostError> {
+async fn make(folders: &Folders, ownership: Ownership) -> Result<(Core, Running), HostError> {
     let (mut settings, training) = match settings(folders)? {
         Some(mut settings) => {
             settings.journal.get_or_insert(folders.data.join("journal.db"));
@@ -176,13 +186,14 @@ async fn make(folders: &Folders, elsewhere: bool) -> Result<(Core, Running), Hos
         }
     };
     settings.forms_folder.get_or_insert_with(|| folders.config.join("forms"));
-    if elsewhere {
+    if ownership == Ownership::Elsewhere {
         // Opened twice, the journal would take what the other program is sending for something that was cut short.
         settings.journal = None;
         settings.aes.elsewhere = true;
     }
-    // The stand-ins end with this process, and so do their sessions: a token of theirs in the keyring would only be litter.
-    let tokens: Arc<dyn TokenStore> = if training.is_some() || elsewhere {
+    // The stand-ins end with this process, and so do their sessions: a token of theirs in the keyring would only be litter. One of AeS' that two
+    // programs take from there is spent twice, which ends the session of both.
+    let tokens: Arc<dyn TokenStore> = if training.is_some() || ownership != Ownership::Sole {
         Arc::new(NoKeyring::new())
     } else {
         Arc::new(OsKeyring::new("lu.econnector").map_err(HostError::Keyring)?)
@@ -193,7 +204,7 @@ async fn make(folders: &Folders, elsewhere: bool) -> Result<(Core, Running), Hos
     };
     let environment = word(settings.environment);
     let connector = assemble(&settings, host).await?;
-    let (link, listening) = if elsewhere {
+    let (link, listening) = if ownership == Ownership::Elsewhere {
         (
             Link::unusable(options(folders, environment, Rules::default()), LinkError::InUse).ok(),
             None,
@@ -202,11 +213,12 @@ async fn make(folders: &Folders, elsewhere: bool) -> Result<(Core, Running), Hos
         open_door(folders, environment, &connector, training.as_ref()).await
     };
     let core = Core {
-        router: econnector_api::router(connector, Door::Desktop(link.clone())),
+        router: econnector_api::router(Arc::clone(&connector), Door::Desktop(link.clone())),
         link,
     };
     let running = Running {
         listening,
+        connector,
         _training: training,
     };
     Ok((core, running))
@@ -331,8 +343,8 @@ fn read(file: PathBuf) -> Result<Option<String>, HostError> {
 }
 
 /// The program where there is no screen: it serves practice software until it is told to end, and can ask nobody.
-pub(crate) fn run(folders: Folders) -> std::process::ExitCode {
-    let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, false);
+pub(crate) fn run(folders: Folders, ownership: Ownership) -> std::process::ExitCode {
+    let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, ownership);
     let served = tauri::async_runtime::block_on(async {
         tokio::select! {
             () = crate::ending::told() => true,
@@ -344,5 +356,37 @@ pub(crate) fn run(folders: Folders) -> std::process::ExitCode {
         std::process::ExitCode::SUCCESS
     } else {
         std::process::ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the page hears of the session.
+    async fn session(folder: &std::path::Path, ownership: Ownership) -> serde_json::Value {
+        let folders = Folders {
+            config: folder.join("config"),
+            data: folder.join("data"),
+        };
+        std::fs::create_dir_all(&folders.data).unwrap();
+        let (core, running) = make(&folders, ownership).await.unwrap();
+        let request = http::Request::get("/econnector/v1/session").body(Vec::new()).unwrap();
+        let answer = econnector_api::answer(core.router, request).await;
+        running.end().await;
+        serde_json::from_slice(answer.body()).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn where_another_program_runs_there_is_no_session_no_journal_and_no_door() {
+        let folder = tempfile::tempdir().unwrap();
+        let second = session(folder.path(), Ownership::Elsewhere).await;
+        assert_eq!(second["problem"]["code"], "session-elsewhere", "{second}");
+        let written = |file: &str| folder.path().join("data").join(file).exists();
+        assert!(!written("training/journal.db") && !written("connection.json"));
+
+        let first = session(folder.path(), Ownership::Sole).await;
+        assert!(first["state"] == "logged_out" && first.get("problem").is_none(), "{first}");
+        assert!(written("training/journal.db"));
     }
 }

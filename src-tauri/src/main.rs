@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use command::Command;
 use econnector_loopback::doctor::Trouble;
 use folders::Folders;
-use running::Wish;
+use running::{Ownership, Wish};
 use window::Start;
 use words::{language, words};
 
@@ -69,8 +69,8 @@ fn run(folders: Folders, wish: Wish, background: bool) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let turn = running::take_turn(&folders.data);
-    let elsewhere = turn.is_none();
-    if elsewhere {
+    let ownership = turn.ownership;
+    if ownership == Ownership::Elsewhere {
         if background || running::hand_over(&folders.data, wish) {
             tracing::info!("already running");
             return ExitCode::SUCCESS;
@@ -84,7 +84,7 @@ fn run(folders: Folders, wish: Wish, background: bool) -> ExitCode {
     let start = Start {
         background,
         login: wish == Wish::Login,
-        elsewhere,
+        ownership,
     };
     if has_screen() {
         match window::run(folders, start) {
@@ -95,7 +95,7 @@ fn run(folders: Folders, wish: Wish, background: bool) -> ExitCode {
             }
         }
     } else if background {
-        host::run(folders)
+        host::run(folders, ownership)
     } else {
         tracing::error!("no screen: neither WAYLAND_DISPLAY nor DISPLAY is set");
         ExitCode::FAILURE

@@ -21,25 +21,46 @@ pub(crate) enum Wish {
     Login,
 }
 
+/// What of this user's a program may call its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// It is the only one: session, keyring, journal and door are its own.
+    Sole,
+    /// Nobody can say whether there is another, because the folder takes no lock (some network homes). All but the keyring is its own.
+    Unsure,
+    /// Another one has it all.
+    Elsewhere,
+}
+
 /// Held as long as this program is the one that runs.
 pub(crate) struct Turn {
+    pub(crate) ownership: Ownership,
     _lock: Option<File>,
 }
 
-/// Takes the turn; `None` when another program of this user has it. Where a lock cannot be had at all, nobody is kept out.
-pub(crate) fn take_turn(data: &Path) -> Option<Turn> {
+impl Turn {
+    const fn without_lock(ownership: Ownership) -> Self {
+        Self { ownership, _lock: None }
+    }
+}
+
+/// Takes the turn, unless another program of this user has it.
+pub(crate) fn take_turn(data: &Path) -> Turn {
     let lock = match make_private(data).and_then(|()| File::create(data.join("running"))) {
         Ok(file) => file,
-        Err(_) => return Some(Turn { _lock: None }),
+        Err(_) => return Turn::without_lock(Ownership::Unsure),
     };
     match lock.try_lock() {
         Ok(()) => {
             // What was left for a program that has ended.
             let _ = fs::remove_file(wish(data));
-            Some(Turn { _lock: Some(lock) })
+            Turn {
+                ownership: Ownership::Sole,
+                _lock: Some(lock),
+            }
         }
-        Err(TryLockError::WouldBlock) => None,
-        Err(TryLockError::Error(_)) => Some(Turn { _lock: None }),
+        Err(TryLockError::WouldBlock) => Turn::without_lock(Ownership::Elsewhere),
+        Err(TryLockError::Error(_)) => Turn::without_lock(Ownership::Unsure),
     }
 }
 
@@ -92,10 +113,17 @@ mod tests {
     fn the_second_has_no_turn_until_the_first_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let first = take_turn(folder.path());
-        assert!(first.is_some());
-        assert!(take_turn(folder.path()).is_none());
+        assert_eq!(first.ownership, Ownership::Sole);
+        assert_eq!(take_turn(folder.path()).ownership, Ownership::Elsewhere);
         drop(first);
-        assert!(take_turn(folder.path()).is_some());
+        assert_eq!(take_turn(folder.path()).ownership, Ownership::Sole);
+    }
+
+    #[test]
+    fn where_there_is_no_lock_nobody_is_sure() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert_eq!(take_turn(&folder.path().join("file/data")).ownership, Ownership::Unsure);
     }
 
     #[test]
@@ -127,7 +155,7 @@ mod tests {
 
         // Left by a program that was killed meanwhile: not for the next.
         fs::write(folder.path().join(WISH), "login").unwrap();
-        let _turn = take_turn(folder.path()).unwrap();
+        let _turn = take_turn(folder.path());
         assert_eq!(handed_over(folder.path()), None);
     }
 }

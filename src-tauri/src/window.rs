@@ -9,7 +9,7 @@ use crate::browser::SystemBrowser;
 use crate::folders::Folders;
 use crate::host::{self, Ready};
 use crate::page::Page;
-use crate::running::{self, Wish};
+use crate::running::{self, Ownership, Wish};
 use crate::{door, downloads, ending, tray};
 
 const LABEL: &str = "main";
@@ -24,8 +24,8 @@ pub(crate) struct Start {
     pub(crate) background: bool,
     /// With the login, when nobody is logged in.
     pub(crate) login: bool,
-    /// Another program of this user runs and holds the session.
-    pub(crate) elsewhere: bool,
+    /// What of this user's it may call its own.
+    pub(crate) ownership: Ownership,
 }
 
 /// The page knows whether somebody is logged in, and in which language the login page is to come.
@@ -48,7 +48,7 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
     let Start {
         background,
         login,
-        elsewhere,
+        ownership,
     } = start;
     let page = Page::default();
     let asked = page.clone();
@@ -58,14 +58,14 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
         })
         .setup(move |app| {
             let data = folders.data.clone();
-            let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, elsewhere);
+            let ready = Ready::start(tauri::async_runtime::handle().inner(), folders, ownership);
             app.manage(ready.clone());
             app.manage(page);
             app.manage(Away::default());
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(end_when_told(handle.clone()));
             tauri::async_runtime::spawn(attend_to_link(handle.clone(), ready.clone()));
-            if !elsewhere {
+            if ownership != Ownership::Elsewhere {
                 tauri::async_runtime::spawn(attend_to_starts(handle.clone(), data));
             }
             if background {
@@ -147,7 +147,9 @@ fn ask(app: &AppHandle) {
     let asked = if seen {
         window.request_user_attention(Some(UserAttentionType::Informational))
     } else {
-        bring_back(&window)
+        // Whoever types elsewhere goes on there: a window that is shown takes the keyboard with many window managers.
+        let shown = window.set_focusable(false).and_then(|()| bring_back(&window));
+        shown.and_then(|()| window.set_focusable(true))
     };
     if let Err(error) = asked {
         tracing::warn!(%error, "the window does not ask for attention");

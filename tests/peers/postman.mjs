@@ -21,7 +21,8 @@ const SUBJECTS = [["pid", "simulation_id"], ["signatures", "signature_id"], ["pa
 const USUAL = { kind: "ecit", name: "caisse" };
 const VARIABLES = {
   baseUrl: "https://localhost:8443",
-  // One way in: a token; or what a token is had with, as a hospital does; or a key with its software or physician.
+  // One way in: a token; or what a token is had with, as a hospital does; or a key with its software or physician; or a certificate with
+  // the physician.
   token: "",
   token_endpoint: "", client_id: "", client_secret: "", physician: "",
   key: "", software: "Postman/1.0",
@@ -41,7 +42,7 @@ converter.convert({ type: "json", data: description }, {
   process.stdout.write(JSON.stringify({
     info: {
       name: description.info.title,
-      description: `${description.info.description}\n\nMade of docs/openapi.json by \`cargo xtask generate\`. Set baseUrl and one of: token; token_endpoint, client_id, client_secret and physician (her eHealthID), with which a token is got; key and software (loopback door); key and physician (hospital door). Ids are made at the first request.`,
+      description: `${description.info.description}\n\nMade of docs/openapi.json by \`cargo xtask generate\`. Set baseUrl and one of: token; token_endpoint, client_id, client_secret and physician (her eHealthID), with which a token is got; key and software (loopback door, in the session of whoever is logged in, or with a token); key and physician (hospital door); physician, with the client certificate in Postman's settings (hospital door). Ids are made at the first request.`,
       schema: "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
       version: description.info.version,
     },
@@ -55,7 +56,8 @@ converter.convert({ type: "json", data: description }, {
       "const header = (key, value) => value && pm.request.headers.upsert({ key, value });",
       "header(\"X-EConnector-Key\", said(\"key\"));",
       "if (said(\"key\")) header(\"X-EConnector-Software\", said(\"software\"));",
-      "if (said(\"key\") && !said(\"token\")) header(\"X-EConnector-Physician\", said(\"physician\"));",
+      "// Whoever gets a token names her there.",
+      "if (!said(\"token\") && !said(\"token_endpoint\")) header(\"X-EConnector-Physician\", said(\"physician\"));",
       "// RFC 8693, as AeS takes it.",
       "if (!said(\"key\") && !said(\"token\") && said(\"token_endpoint\")) pm.sendRequest({",
       "  url: said(\"token_endpoint\"), method: \"POST\",",

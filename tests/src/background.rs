@@ -68,16 +68,21 @@ impl Background {
         Self::start_in(around).await
     }
 
-    /// Starts it again where it was, after it was killed.
+    /// Starts it again where it was, after it ended or was killed.
     ///
     /// # Panics
     /// When it still runs, or does not start.
     pub async fn start_again(mut self) -> Self {
-        let before = self.pid();
         assert!(self.ended().await.is_some(), "it still runs");
-        self.program = start(&self.around);
         // A program that was killed left its file.
-        patiently(|| Some(()).filter(|()| self.pid() != before)).await;
+        let left = fs::read(connection_file(self.home())).ok();
+        self.program = start(&self.around);
+        patiently(|| {
+            fs::read(connection_file(self.home()))
+                .ok()
+                .filter(|file| left.as_ref() != Some(file))
+        })
+        .await;
         self
     }
 

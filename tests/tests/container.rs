@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use econnector_tests::{judge, judge_fails, project_file, venv_program};
-use hospital::{Hospital, Server, program};
+use hospital::{Hospital, Server, Variables, program};
 use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
 const USER: &str = "65532";
+const IMAGE: &str = "econnector-server";
 
 /// What the first stage of the Dockerfile leaves, of the program built for the tests.
 fn root_file_system(folder: &Path) -> PathBuf {
@@ -44,66 +45,75 @@ async fn the_image_runs_as_nobody_on_a_root_that_cannot_be_written() {
     let unknown: Vec<&String> = files.iter().filter(|file| !known(file)).collect();
     assert!(unknown.is_empty() && files.len() < 15, "{unknown:?} in {files:?}");
 
-    // What the hospital mounts: readable by the user the image runs as, and by nobody to write.
-    let mounts = [parent(&hospital.text("ca.pem")), parent(hospital.field("ca_pem"))];
+    // What the hospital mounts: readable by the user the image runs as, and by nobody to write. Fonts as the official server wants them.
+    let fonts = tempfile::tempdir().unwrap();
+    std::fs::write(fonts.path().join("arial.ttf"), "no font").unwrap();
+    let mounts = [
+        parent(&hospital.text("ca.pem")),
+        parent(hospital.field("ca_pem")),
+        fonts.path().to_owned(),
+    ];
     for folder in &mounts {
         readable(folder);
+        std::fs::create_dir_all(root.join(folder.strip_prefix("/").unwrap())).unwrap();
     }
     // What every engine puts into its containers: here, this machine's own.
     for file in ["etc/hosts", "etc/resolv.conf"] {
         std::fs::write(root.join(file), "").unwrap();
     }
-    let variables = hospital.variables();
-    let mut command = Command::new("bwrap");
-    command.args([
-        "--unshare-user",
-        "--unshare-pid",
-        "--unshare-ipc",
-        "--unshare-uts",
-        "--die-with-parent",
-        "--as-pid-1",
-    ]);
-    command.args(["--uid", USER, "--gid", USER, "--cap-drop", "ALL", "--clearenv"]);
-    command
-        .arg("--ro-bind")
-        .arg(&root)
-        .arg("/")
-        .args(["--proc", "/proc", "--dev", "/dev"]);
-    command.args([
-        "--ro-bind",
-        "/etc/hosts",
-        "/etc/hosts",
-        "--ro-bind-try",
-        "/etc/resolv.conf",
-        "/etc/resolv.conf",
-    ]);
-    for folder in &mounts {
-        std::fs::create_dir_all(root.join(folder.strip_prefix("/").unwrap())).unwrap();
-        command.arg("--ro-bind").args([folder, folder]);
-    }
-    for (name, value) in &variables {
-        command.args(["--setenv", name, value]);
-    }
-    let inside = |arguments: &[&str]| {
-        let mut inside = Command::new("bwrap");
-        inside
-            .args(command.get_args().collect::<Vec<_>>())
-            .arg("/econnector-server")
-            .args(arguments);
-        inside
+    let inside = |variables: &Variables, arguments: &[&str]| {
+        let mut command = Command::new("bwrap");
+        command.args([
+            "--unshare-user",
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--unshare-uts",
+            "--die-with-parent",
+            "--as-pid-1",
+        ]);
+        command.args(["--uid", USER, "--gid", USER, "--cap-drop", "ALL", "--clearenv"]);
+        command
+            .arg("--ro-bind")
+            .arg(&root)
+            .arg("/")
+            .args(["--proc", "/proc", "--dev", "/dev"]);
+        command.args([
+            "--ro-bind",
+            "/etc/hosts",
+            "/etc/hosts",
+            "--ro-bind-try",
+            "/etc/resolv.conf",
+            "/etc/resolv.conf",
+        ]);
+        for folder in &mounts {
+            command.arg("--ro-bind").args([folder, folder]);
+        }
+        for (name, value) in variables {
+            command.args(["--setenv", name, value]);
+        }
+        command.arg("/econnector-server").args(arguments);
+        command
     };
-    let checked = inside(&["--check"]).output().unwrap();
+    // As a hospital leaves it: the image's authorities, and one more.
+    let mut variables = hospital.variables();
+    variables.remove("ECONNECTOR_CA_FILE_ONLY");
+    variables.insert("INSTALL_MSFFONTS".to_owned(), "true".to_owned());
+    let checked = inside(&variables, &["--check"]).output().unwrap();
+    let said = String::from_utf8(checked.stdout).unwrap();
     assert!(
-        checked.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&checked.stdout),
+        checked.status.success() && said.contains("note: INSTALL_MSFFONTS changes nothing"),
+        "{said}{}",
         String::from_utf8_lossy(&checked.stderr)
     );
-    let server = Server::started(&hospital, inside(&[]), &variables).await;
-    let note = hospital.note(Uuid::new_v4());
-    let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
-    let answer = request.bearer_auth(hospital.token().await).json(&note).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::CREATED, "{}", answer.text().await.unwrap());
+    let send = async |server: &Server| {
+        let note = hospital.note(Uuid::new_v4());
+        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let answer = request.bearer_auth(hospital.token().await).json(&note).send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap())
+    };
+    let server = Server::started(&hospital, inside(&variables, &[]), &variables).await;
+    let (status, document) = send(&server).await;
+    assert_eq!(status, StatusCode::CREATED, "{document}");
 
     let process = inside_of(server.child.id());
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -116,9 +126,106 @@ async fn the_image_runs_as_nobody_on_a_root_that_cannot_be_written() {
         at_root.split(' ').nth(5).unwrap().split(',').any(|option| option == "ro"),
         "{at_root}"
     );
-    assert!(inside(&["healthcheck"]).status().unwrap().success());
+    assert!(inside(&variables, &["healthcheck"]).status().unwrap().success());
     drop(server);
-    assert!(!inside(&["healthcheck"]).status().unwrap().success());
+    assert!(!inside(&variables, &["healthcheck"]).status().unwrap().success());
+
+    // And without one more: whom the image's own file names is believed, and nobody else.
+    variables.remove("ECONNECTOR_CA_FILE");
+    let server = Server::started(&hospital, inside(&variables, &[]), &variables).await;
+    let (_, problem) = send(&server).await;
+    assert_eq!(problem["code"], "net-tls-unknown-issuer", "{problem}");
+    drop(server);
+    let store = root.join("etc/ssl/certs/ca-certificates.crt");
+    let authorities = [&store, Path::new(hospital.field("ca_pem"))].map(|file| std::fs::read_to_string(file).unwrap());
+    std::fs::write(&store, authorities.join("\n")).unwrap();
+    let server = Server::started(&hospital, inside(&variables, &[]), &variables).await;
+    let (status, document) = send(&server).await;
+    assert_eq!(status, StatusCode::CREATED, "{document}");
+}
+
+#[test]
+fn what_the_image_is_built_from_lacks_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    // What reaches the first stage: `.dockerignore` is read by the program that will read it.
+    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\nCOPY . /source/\n").unwrap();
+    let source = built(folder.path(), &project_file("")).join("source");
+    assert!(
+        !source.join("target").exists() && !source.join(".git").exists(),
+        "what is ignored stays out"
+    );
+    // Every package of the workspace is there, and the lock file fits. Nothing is compiled.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo)
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "-p",
+            "econnector-server",
+            "--edges",
+            "normal,build",
+        ])
+        .current_dir(&source)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&tree.stdout);
+    assert!(
+        tree.status.success() && said.contains("econnector-documents v"),
+        "{said}{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    // And every file that the compiler read, such as fonts, forms and texts, as it noted beside the program.
+    let noted = std::fs::read_to_string(program().with_extension("d")).unwrap();
+    let (_, files) = noted.split_once(": ").unwrap();
+    let here = project_file("");
+    let here = here.to_str().unwrap();
+    let files: Vec<&str> = files
+        .split_whitespace()
+        .filter_map(|file| file.strip_prefix(here))
+        .filter(|file| !file.starts_with("target/"))
+        .collect();
+    assert!(files.iter().any(|file| file.ends_with(".ttf")) && files.len() > 100, "{files:?}");
+    for file in files {
+        assert!(source.join(file).exists(), "{file} does not reach the image");
+    }
+}
+
+/// The file system that buildah makes of a folder's Dockerfile and a context, while the folder is there.
+fn built(folder: &Path, context: &Path) -> PathBuf {
+    let _ = buildah(
+        folder,
+        &[
+            "build",
+            "--isolation",
+            "chroot",
+            "--format",
+            "docker",
+            "--pull-never",
+            "-t",
+            IMAGE,
+            "-f",
+            folder.join("Dockerfile").to_str().unwrap(),
+            context.to_str().unwrap(),
+        ],
+    );
+    let container = buildah(folder, &["from", "--pull-never", IMAGE]);
+    let mounted = buildah(folder, &["mount", container.trim()]);
+    PathBuf::from(mounted.trim())
+}
+
+/// No engine and no registry: its images lie in the folder.
+fn buildah(folder: &Path, arguments: &[&str]) -> String {
+    let (store, run) = (folder.join("store"), folder.join("run"));
+    let here = [
+        "--storage-driver",
+        "vfs",
+        "--root",
+        store.to_str().unwrap(),
+        "--runroot",
+        run.to_str().unwrap(),
+    ];
+    judge("buildah", &[&here[..], arguments].concat())
 }
 
 #[test]
@@ -132,26 +239,9 @@ fn buildah_builds_the_last_stage_with_its_user_probe_and_ports() {
     assert!(last.contains("COPY --from=build /rootfs/ /"));
     let last = last.replace("COPY --from=build /rootfs/ /", "COPY rootfs/ /");
     std::fs::write(folder.path().join("Dockerfile"), format!("FROM scratch\n{last}")).unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (store, run) = (path("store"), path("run"));
-    let here = ["--storage-driver", "vfs", "--root", &store, "--runroot", &run];
-    let buildah = |arguments: &[&str]| judge("buildah", &[&here[..], arguments].concat());
-    let (file, context) = (path("Dockerfile"), path("."));
-    // No engine and no registry: nothing is run in the image, and it begins with nothing.
-    let _ = buildah(&[
-        "build",
-        "--isolation",
-        "chroot",
-        "--format",
-        "docker",
-        "--pull-never",
-        "-t",
-        "econnector-server",
-        "-f",
-        &file,
-        &context,
-    ]);
-    let said = buildah(&["inspect", "--type", "image", "econnector-server"]);
+    // Nothing is run in the image, and it begins with nothing.
+    let mounted = built(folder.path(), folder.path());
+    let said = buildah(folder.path(), &["inspect", "--type", "image", IMAGE]);
     let image: Value = serde_json::from_str(&said).unwrap();
     let config = &image["Docker"]["config"];
     assert_eq!(config["User"], "65532:65532");
@@ -169,9 +259,7 @@ fn buildah_builds_the_last_stage_with_its_user_probe_and_ports() {
             .unwrap()
             .contains(&"ECONNECTOR_MANAGEMENT_PORT=8081".into())
     );
-    let container = buildah(&["from", "--pull-never", "econnector-server"]);
-    let mounted = buildah(&["mount", container.trim()]);
-    let inside = Path::new(mounted.trim()).join("econnector-server");
+    let inside = mounted.join("econnector-server");
     assert_eq!(inside.metadata().unwrap().permissions().mode() & 0o7777, 0o755);
 }
 
@@ -218,6 +306,65 @@ fn kubernetes_schema_takes_the_manifests_and_a_wrong_one_not() {
         std::fs::read_to_string(base.join("service.yaml"))
             .unwrap()
             .contains("sessionAffinity: ClientIP")
+    );
+}
+
+/// What the book says about taking settings out of the base.
+const TAKEN_OUT: [&str; 2] = ["ECONNECTOR_CLIENTS_FILE", "ECONNECTOR_CLIENT_SECRET_FILE"];
+
+#[test]
+fn an_overlay_takes_out_what_the_base_sets_as_the_book_says() {
+    let base = std::fs::read_to_string(project_file("installer/kubernetes/base/configmap.yaml")).unwrap();
+    let book = std::fs::read_to_string(project_file("docs/hospital.md")).unwrap();
+    for name in TAKEN_OUT {
+        assert!(base.contains(&format!("\n  {name}: ")), "the base does not set {name}");
+        assert!(
+            book.contains(&format!("`{name}: null`")),
+            "docs/hospital.md does not say how to take out {name}"
+        );
+    }
+    if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
+        eprintln!("kubectl is not on this machine: the overlay is not put together");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(project_file("installer/kubernetes"))
+        .arg(folder.path())
+        .status();
+    assert!(copied.unwrap().success());
+    let overlay = folder.path().join("kubernetes/overlays/hospital");
+    let put_together = || judge("kubectl", &["kustomize", overlay.to_str().unwrap()]);
+    let plain = put_together();
+    for part in [
+        "ECONNECTOR_CLIENTS_FILE: ",
+        "SPRING_PROFILES_ACTIVE: docker-prod",
+        "image: registry.hospital.example/",
+        "namespace: econnector",
+    ] {
+        assert!(plain.contains(part), "{part}: {plain}");
+    }
+    let file = folder.path().join("plain.yaml");
+    std::fs::write(&file, &plain).unwrap();
+    let said = judge(venv_program("kubernetes-validate"), &["--strict", file.to_str().unwrap()]);
+    assert_eq!(said.matches(" passed ").count(), plain.matches("\nkind: ").count(), "{said}");
+
+    // What stands there in comments, and what the book says.
+    let settings = overlay.join("settings.yaml");
+    let nulls = TAKEN_OUT.map(|name| format!("  {name}: null\n")).concat();
+    std::fs::write(&settings, std::fs::read_to_string(&settings).unwrap() + &nulls).unwrap();
+    let kustomization = overlay.join("kustomization.yaml");
+    let text = std::fs::read_to_string(&kustomization).unwrap();
+    let (before, components) = text.split_once("# components:").unwrap();
+    std::fs::write(&kustomization, format!("{before}components:{}", components.replace("\n#", "\n"))).unwrap();
+    let changed = put_together();
+    for name in TAKEN_OUT {
+        assert!(!changed.contains(name), "{name}: {changed}");
+    }
+    assert!(
+        changed.contains("SAAS_KEYSTORE: ") && changed.contains("\nkind: ServiceMonitor\n"),
+        "{changed}"
     );
 }
 

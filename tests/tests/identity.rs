@@ -261,18 +261,52 @@ async fn a_window_opened_again_asks_for_a_login_where_one_unlocks() {
         session_becomes(&software, "logging_in").await;
         program.close_window().await;
     }
-    // Unlocked by a login, then locked by hand, closed and opened again.
+    // Unlocked by a login: there is nothing to log in for any more. Closed and opened again: there is.
     assert!(program.beside(&[], &[]).status.success());
     program.window().await;
     let login = asks_for_a_login(&program).await;
     log_in_by_http(&login, "dr.weber", "weber", None).await;
     session_becomes(&software, "logged_in").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    program.press("ctrl+l").await;
+    let note = program.home().join("state/opened");
+    std::fs::remove_file(&note).unwrap();
+    program.press("Return").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!note.exists(), "it is locked still");
     program.close_window().await;
     assert!(program.beside(&[], &[]).status.success());
     program.window().await;
     asks_for_a_login(&program).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_sent_is_finished_before_the_program_ends() {
+    let stand_ins = StandIns::start(|_| {}).await;
+    let settings = stand_ins.settings(&Installation::default());
+    let mut program = Background::start_with(&settings, "software = [\"Medistar\"]\n", &[]).await;
+    let token = stand_ins.control().token_of(WEBER).await;
+    let software = program.practice("Medistar").await.with_token(&token);
+    stand_ins
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "delay", "ms": 4000, "count": 1, "path": "syncexchange" }))
+        .await;
+    let id = Uuid::new_v4();
+    let sender = software.clone();
+    let sending = tokio::spawn(async move { sender.issue(id, json!({})).await });
+    let until = Instant::now() + Duration::from_secs(60);
+    while software.get("/econnector/v1/journal").await.json()["entries"][0]["state"] != "depositing" {
+        assert!(Instant::now() < until, "nothing is sent");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    program.signal("TERM");
+    assert_eq!(program.ended().await.and_then(|status| status.code()), Some(0));
+    // Whether or not the caller still heard of it, nobody has to ask what became of it.
+    let _ = sending.await;
+    let program = program.start_again().await;
+    let software = program.practice("Medistar").await.with_token(&token);
+    let journal = software.get("/econnector/v1/journal").await.json();
+    assert_eq!(journal["entries"][0]["id"], json!(id), "{journal}");
+    assert_eq!(journal["entries"][0]["state"], "deposited", "{journal}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

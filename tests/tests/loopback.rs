@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use econnector_tests::{Background, Chromium, Leaks, Opening, Practice, Site, Tray, Window, connection_file, patiently};
+use econnector_tests::{
+    Background, Chromium, Installation, Leaks, Opening, Practice, Site, StandIns, Tray, Window, connection_file, patiently,
+};
 use fantoccini::key::Key;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -46,6 +48,32 @@ async fn a_token_that_somebody_brings_deposits_without_any_window() {
     let nobody = program.practice(SOFTWARE).await;
     assert_eq!(nobody.issue(Uuid::new_v4(), json!({})).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(control.exchanges().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_somebody_brings_is_written_nowhere() {
+    let stand_ins = StandIns::start(|_| {}).await;
+    let settings = stand_ins.settings(&Installation::default());
+    let talking = [("ECONNECTOR_LOG", "trace")];
+    let mut program = Background::start_with(&settings, "software = [\"Medistar\"]\n", &talking).await;
+    let token = stand_ins.control().token_of(WEBER).await;
+    let (_, signature) = token.rsplit_once('.').unwrap();
+    let software = program.practice(SOFTWARE).await;
+    let issued = software.clone().with_token(&token).issue(Uuid::new_v4(), json!({})).await;
+    assert_eq!(issued.status, StatusCode::CREATED, "{}", issued.json());
+    // Nor is one that is refused.
+    let refused = software.with_token(&format!("{token}AAAA")).issue(Uuid::new_v4(), json!({})).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.json());
+
+    let log = program.log();
+    assert!(log.contains("DEBUG econnector_net"), "it says all that it can say: {log}");
+    let leaks = Leaks::of(&[&token, signature]);
+    assert_eq!(leaks.below(program.home()), Vec::<PathBuf>::new(), "traces while the program runs");
+    program.signal("TERM");
+    assert!(program.ended().await.unwrap().success());
+    let home = program.into_home().await;
+    assert_eq!(leaks.below(home.path()), Vec::<PathBuf>::new(), "traces after it ended");
+    leaks.prove(home.path());
 }
 
 #[tokio::test(flavor = "multi_thread")]

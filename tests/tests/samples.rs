@@ -3,9 +3,14 @@
 
 mod places;
 
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
+use axum::Router;
+use axum::extract::Request;
+use econnector_loopback::WaitingKind;
 use econnector_tests::{cut_out, elements, examples, judge, project_file, python};
 use http::{Method, StatusCode};
 use places::{PHYSICIAN, Place};
@@ -17,12 +22,25 @@ async fn doors() -> [Place; 2] {
     [Place::hospital().await, Place::loopback().await]
 }
 
-/// Runs a sample client: deposits, repeats, and is refused; its words are the same in every language.
-async fn deposits_once(place: &Place, folder: &Path, client: impl Fn(&[&str]) -> Command) {
+/// A port of this computer where nothing listens, or not for us.
+const NO_PROXY_HERE: &str = "http://127.0.0.1:9";
+
+/// Has a program believe that everything leaves the computer by a proxy, as practices have it.
+fn behind_a_proxy(command: &mut Command, proxy: &str) {
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env(name, proxy);
+    }
+    command.env_remove("no_proxy").env_remove("NO_PROXY").env("NODE_USE_ENV_PROXY", "1");
+}
+
+/// Runs a sample client: deposits, repeats, and is refused; its words are the same in every language. At a desktop with this token or none.
+async fn deposits_once(place: &Place, folder: &Path, token: Option<&str>, client: impl Fn(&[&str]) -> Command) {
     let run = |arguments: &[&str]| {
         let mut command = client(arguments);
+        command.env_remove("ECONNECTOR_TOKEN");
         if place.name == "loopback" {
-            command.env("ECONNECTOR_TOKEN", &place.token);
+            behind_a_proxy(&mut command, NO_PROXY_HERE);
+            command.envs(token.map(|token| ("ECONNECTOR_TOKEN", token)));
         }
         said(&mut command)
     };
@@ -50,17 +68,14 @@ async fn deposits_once(place: &Place, folder: &Path, client: impl Fn(&[&str]) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn sample_clients_deposit_an_ecit_at_both_doors() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("Deposit.exe");
-    let libraries = "-r:System.Net.Http,System.Runtime.Serialization,System.Xml,System.Xml.Linq";
-    let source = project_file("samples/csharp/Deposit.cs");
-    let out = format!("-out:{}", program.display());
-    let _ = judge("mcs", &["-warnaserror", &out, libraries, source.to_str().unwrap()]);
+    let program = compiled(folder.path());
     for place in doors().await {
-        deposits_once(&place, folder.path(), |arguments| {
+        let token = Some(place.token.as_str());
+        deposits_once(&place, folder.path(), token, |arguments| {
             client("python3", "samples/python/deposit.py", arguments)
         })
         .await;
-        deposits_once(&place, folder.path(), |arguments| {
+        deposits_once(&place, folder.path(), token, |arguments| {
             client("node", "samples/javascript/deposit.mjs", arguments)
         })
         .await;
@@ -75,13 +90,95 @@ async fn sample_clients_deposit_an_ecit_at_both_doors() {
             let (imported, told) = said(at_home("cert-sync").args(["--user", &place.said("ca_pem")]));
             assert!(imported, "{told}");
         }
-        deposits_once(&place, folder.path(), |arguments| {
+        deposits_once(&place, folder.path(), token, |arguments| {
             let mut command = at_home("mono");
             command.arg(&program).args(arguments);
             command
         })
         .await;
     }
+}
+
+/// The first try that the documentation describes: she is logged in, the window asks whether the software may, and shows what it would sign.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_client_without_a_token_works_in_her_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::loopback_of_a_new_user().await;
+    let asked = place.says_yes();
+    place.log_in("dr.weber").await;
+    asked.lock().unwrap().clear();
+    deposits_once(&place, folder.path(), None, |arguments| {
+        client("python3", "samples/python/deposit.py", arguments)
+    })
+    .await;
+    // Nothing of what was settled or could not be sent.
+    let expected = [WaitingKind::Consent, WaitingKind::Approval].map(|kind| (kind, "Sample Python".to_owned()));
+    assert_eq!(*asked.lock().unwrap(), expected);
+}
+
+/// Another user's program, on the port of a connection file that a crash left behind: it takes everything, and cannot prove what it claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_tell_nothing_to_whoever_does_not_know_the_key() {
+    const KEY: &str = "fictitious-key-of-a-connection-file-0123456";
+    const TOKEN: &str = "fictitious.access.token";
+    let folder = tempfile::tempdir().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let taken = json!({
+        "usable": true, "link": { "key": "right", "proof": "0".repeat(64) }, "state": "deposited", "receipt": { "reference": "none" },
+    });
+    let router = Router::new().fallback(move |request: Request| async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let all = format!(
+            "{} {} {:?} {}",
+            parts.method,
+            parts.uri,
+            parts.headers,
+            String::from_utf8_lossy(&body)
+        );
+        ear.lock().unwrap().push(all);
+        axum::Json(taken)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let file = folder.path().join("connection.json");
+    std::fs::write(&file, json!({ "url": url, "addresses": [url], "key": KEY }).to_string()).unwrap();
+
+    let values = project_file("forms/ecit/examples/illness.json");
+    let arguments = [file.to_str().unwrap(), values.to_str().unwrap()];
+    let mut programs = vec![
+        client("python3", "samples/python/deposit.py", &arguments),
+        client("node", "samples/javascript/deposit.mjs", &arguments),
+        Command::new("mono"),
+    ];
+    programs[2].arg(compiled(folder.path())).args(arguments);
+    let id = Uuid::new_v4().to_string();
+    for script in std::fs::read_dir(project_file("samples/calls")).unwrap() {
+        let script = script.unwrap().path();
+        if !script.ends_with("place.sh") {
+            let mut program = Command::new(&script);
+            let first = if script.ends_with("00-token.sh") { arguments[0] } else { &id };
+            program.args([first, &id]).env("ECONNECTOR_PLACE", &file);
+            programs.push(program);
+        }
+    }
+    assert_eq!(programs.len(), 3 + 14);
+    for mut program in programs {
+        // What goes to a proxy comes here too, and says in its first line where it should have gone.
+        behind_a_proxy(&mut program, &url);
+        program.env("ECONNECTOR_TOKEN", TOKEN);
+        let (done, told) = said(&mut program);
+        assert!(!done && told.contains("read the file anew"), "{program:?}: {told}");
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(heard.len(), 1, "{program:?}: {heard:?}");
+        assert!(heard[0].starts_with("GET /econnector/status "), "{program:?}: {heard:?}");
+        for secret in [KEY, TOKEN] {
+            assert!(!heard[0].contains(secret), "{program:?}: {heard:?}");
+        }
+    }
+    serving.abort();
 }
 
 #[test]
@@ -96,6 +193,7 @@ fn sample_clients_are_short() {
 async fn sample_calls_do_what_their_first_line_says() {
     for place in doors().await {
         let folder = tempfile::tempdir().unwrap();
+        let token = OnceCell::new();
         let output = |name: &str, arguments: &[&str]| {
             let mut command = Command::new(project_file("samples/calls").join(name));
             command
@@ -103,7 +201,8 @@ async fn sample_calls_do_what_their_first_line_says() {
                 .env("ECONNECTOR_PLACE", &place.file)
                 .env_remove("ECONNECTOR_TOKEN");
             if place.name == "loopback" {
-                command.env("ECONNECTOR_TOKEN", &place.token);
+                behind_a_proxy(&mut command, NO_PROXY_HERE);
+                command.envs(token.get().map(|token| ("ECONNECTOR_TOKEN", token)));
             }
             let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(output.status.success(), "{} {name}: {}", place.name, both(&output));
@@ -114,11 +213,10 @@ async fn sample_calls_do_what_their_first_line_says() {
             serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{name}: {error}: {}", String::from_utf8_lossy(&answer)))
         };
         let (first, second, third) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
-        // A connection file names AeS in training mode alone.
-        if place.name != "loopback" {
-            let token = String::from_utf8(output("00-token.sh", &[place.file.to_str().unwrap()])).unwrap();
-            assert_eq!(token.trim().split('.').count(), 3, "a JWT");
-        }
+        // A desktop in training mode names its stand-in of AeS in the connection file; what follows acts with this token there.
+        let printed = String::from_utf8(output("00-token.sh", &[place.file.to_str().unwrap()])).unwrap();
+        assert_eq!(printed.trim().split('.').count(), 3, "a JWT");
+        token.set(printed.trim().to_owned()).unwrap();
         assert_eq!(call("01-status.sh", &[])["usable"], true);
         assert_eq!(call("02-forms.sh", &[])["forms"][0]["kind"], "ecit");
         assert_eq!(call("02-forms.sh", &["mh"])["kind"], "mh");
@@ -179,35 +277,68 @@ async fn an_integration_engine_deposits_a_fee_note_from_hl7() {
     assert_eq!(elements(&document, "aPayer"), ["96.40"]);
 }
 
+/// Every way in that the description of the collection names.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_postman_collection_is_answered_as_documented() {
-    let place = Place::hospital().await;
     let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report.json");
-    let newman = project_file("tests/peers/node_modules/newman/bin/newman.js");
-    let collection = project_file("docs/postman_collection.json");
-    let (token, base) = (format!("token={}", place.token), format!("baseUrl={}", place.base()));
-    let (passed, told) = said(Command::new("node").arg(newman).arg("run").arg(collection).args([
-        "--env-var",
-        &token,
-        "--env-var",
-        &base,
-        "--ssl-extra-ca-certs",
-        &place.said("ca_pem"),
-        "--color",
-        "off",
-        "--reporters",
-        "cli,json",
-        "--reporter-json-export",
-        report.to_str().unwrap(),
-    ]));
-    assert!(passed, "{told}");
+    let desktop = Place::loopback_of_a_new_user().await;
+    let _ = desktop.says_yes();
+    desktop.log_in("dr.weber").await;
+    let (url, key) = (desktop.said("url"), desktop.said("key"));
+    postman(&desktop, folder.path(), &[("baseUrl", &url), ("key", &key)], &[]).await;
+    postman(
+        &desktop,
+        folder.path(),
+        &[("baseUrl", &url), ("key", &key), ("token", &desktop.token)],
+        &[],
+    )
+    .await;
+
+    let hospital = Place::hospital().await;
+    let base = ("baseUrl", hospital.base());
+    let physician = ("physician", PHYSICIAN);
+    let ca = hospital.said("ca_pem");
+    let trust = ["--ssl-extra-ca-certs", &ca];
+    postman(&hospital, folder.path(), &[base, ("token", &hospital.token)], &trust).await;
+    let [endpoint, client, secret, key] = ["token_endpoint", "client_id", "client_secret", "api_key"].map(|name| hospital.said(name));
+    let exchange = [
+        ("token_endpoint", endpoint.as_str()),
+        ("client_id", &client),
+        ("client_secret", &secret),
+    ];
+    postman(&hospital, folder.path(), &[&[base, physician], &exchange[..]].concat(), &trust).await;
+    postman(&hospital, folder.path(), &[base, physician, ("key", &key)], &trust).await;
+    let pem = folder.path().join("client.pem");
+    let (pem, p12) = (pem.to_str().unwrap(), hospital.said("client_p12"));
+    let password = format!("pass:{}", hospital.said("client_p12_password"));
+    let _ = judge("openssl", &["pkcs12", "-in", &p12, "-passin", &password, "-nodes", "-out", pem]);
+    let certificate = ["--ssl-client-cert", pem, "--ssl-client-key", pem];
+    postman(&hospital, folder.path(), &[base, physician], &[&trust[..], &certificate].concat()).await;
+}
+
+/// Runs the collection with these variables; its sick note is deposited, and judged by others.
+async fn postman(place: &Place, folder: &Path, variables: &[(&str, &str)], more: &[&str]) {
+    let report = folder.join("report.json");
+    let before = place.control.exchanges().await.len();
+    let mut command = Command::new("node");
+    command
+        .arg(project_file("tests/peers/node_modules/newman/bin/newman.js"))
+        .arg("run")
+        .arg(project_file("docs/postman_collection.json"))
+        .args(["--color", "off", "--reporters", "cli,json", "--reporter-json-export"])
+        .arg(&report)
+        .args(more);
+    for (name, value) in variables {
+        command.args(["--env-var", &format!("{name}={value}")]);
+    }
+    let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+    let way = format!("{} with {names:?} {more:?}", place.name);
+    let (passed, told) = said(&mut command);
+    assert!(passed, "{way}: {told}");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    let answered = |executions: &[Value]| {
-        let done = |one: &&Value| one["response"]["code"].as_u64().is_some_and(|code| code < 300);
-        executions.iter().filter(done).count()
-    };
-    let executions = report["run"]["executions"].as_array().unwrap();
+    let mut executions = report["run"]["executions"].as_array().unwrap().clone();
+    // A token that is got first is told as one more of the request that it is for.
+    executions.dedup_by(|one, other| one["id"] == other["id"]);
     let described: Value = serde_json::from_slice(&std::fs::read(project_file("docs/openapi.json")).unwrap()).unwrap();
     // Not those of the window, which no program reaches.
     let open = described["paths"]
@@ -216,23 +347,29 @@ async fn the_postman_collection_is_answered_as_documented() {
         .iter()
         .filter(|(path, _)| !path.starts_with("/econnector/v1/link"));
     let operations: usize = open.map(|(_, path)| path.as_object().unwrap().len()).sum();
-    assert_eq!(executions.len(), operations, "one request for every operation");
-    assert!(
-        answered(executions) >= 12,
-        "{} of {} were done:\n{told}",
-        answered(executions),
-        executions.len()
-    );
-    // Its document was deposited, and judged by others.
+    assert_eq!(executions.len(), operations, "{way}: one request for every operation");
+    let done = |one: &&Value| one["response"]["code"].as_u64().is_some_and(|code| code < 300);
+    let answered = executions.iter().filter(done).count();
+    assert!(answered >= 12, "{way}: {answered} of {operations} were done:\n{told}");
     let exchanges = place.control.exchanges().await;
-    let note = exchanges
+    let note = exchanges[before..]
         .iter()
         .find(|exchange| exchange["model_uid"] == "2026_ECIT_DEPOT-V1")
-        .unwrap();
-    let envelope = folder.path().join("envelope.xml");
+        .unwrap_or_else(|| panic!("{way}: nothing was deposited:\n{told}"));
+    let envelope = folder.join("envelope.xml");
     std::fs::write(&envelope, note["envelope"].as_str().unwrap()).unwrap();
-    let document = folder.path().join("document.xml");
+    let document = folder.join("document.xml");
     assert!(python("judge_envelope.py", &[envelope.to_str().unwrap(), document.to_str().unwrap()]).contains("signature verified"));
+}
+
+/// The C# client, compiled with Mono.
+fn compiled(folder: &Path) -> PathBuf {
+    let program = folder.join("Deposit.exe");
+    let libraries = "-r:System.Net.Http,System.Runtime.Serialization,System.Xml,System.Xml.Linq";
+    let source = project_file("samples/csharp/Deposit.cs");
+    let out = format!("-out:{}", program.display());
+    let _ = judge("mcs", &["-warnaserror", &out, libraries, source.to_str().unwrap()]);
+    program
 }
 
 fn client(program: &str, script: &str, arguments: &[&str]) -> Command {

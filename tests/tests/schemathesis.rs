@@ -84,6 +84,10 @@ async fn the_loopback_door_answers_as_described_in_the_desktop_s_session() {
     place.log_in("dr.weber").await;
     let sessions = ["--exclude-operation-id", "logout", "--exclude-operation-id", "login"];
     holds("loopback, session", MANY, place.base(), &of(&place), &sessions);
+    // A software that says for whom it calls, and is wrong about it.
+    let mut headers = of(&place);
+    headers.push(("X-EConnector-Physician", "1900000002"));
+    holds("loopback, another's session", FEW, place.base(), &headers, &sessions);
 }
 
 /// The window's own routes, which no other door has; on a port only here, since schemathesis cannot speak to it otherwise.

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use econnector_tests::{
-    Control, PROXY_PASSWORD, PROXY_USER, Programs, Squid, SquidOptions, StandIns, browser, examples, judge, project_file, sick_note,
+    Control, PROXY_PASSWORD, PROXY_USER, Programs, Squid, SquidOptions, StandIns, browser, examples, judge, judge_fails, project_file,
+    sick_note,
 };
 use hospital::{Hospital, IN_FLIGHT, Server, TAKEN, Variables, program, run, services, until};
 use reqwest::StatusCode;
@@ -270,9 +271,26 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
         (
             vec![
                 ("TRUSTSTORE_KMS_FILENAME", file("truststore.p12")),
+                ("ROOT_SIGNING_CA_ALIAS", "test_root_signing_ca".to_owned()),
                 ("SIGNING_CA_ALIAS", "other".to_owned()),
+                ("TIMESTAMP_CA_ALIAS", "test_timestamp_ca".to_owned()),
             ],
             "the trust store has no entry \"other\". It has: test_root_signing_ca",
+        ),
+        (
+            vec![
+                ("TRUSTSTORE_KMS_FILENAME", file("truststore.p12")),
+                ("SIGNING_CA_ALIAS", "test_signing_ca".to_owned()),
+            ],
+            "TIMESTAMP_CA_ALIAS: is not set, and SIGNING_CA_ALIAS is. Set all three, or none",
+        ),
+        (
+            vec![
+                ("TRUSTSTORE_KMS_FILENAME", file("truststore.p12")),
+                ("ROOT_SIGNING_CA_ALIAS", "test_root_signing_ca".to_owned()),
+                ("SIGNING_CA_ALIAS", "test_signing_ca".to_owned()),
+            ],
+            "TIMESTAMP_CA_ALIAS: is not set, and the others are. Set all three, or none",
         ),
         (
             vec![
@@ -326,6 +344,22 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
         well && noted.len() == 1 && noted[0].contains("lab has no line `physicians`"),
         "{said}"
     );
+    // And what changes nothing: names, where the entries have none.
+    let aliases = [
+        ("ROOT_SIGNING_CA_ALIAS", "test_root_signing_ca"),
+        ("SIGNING_CA_ALIAS", "test_signing_ca"),
+        ("TIMESTAMP_CA_ALIAS", "test_timestamp_ca"),
+    ];
+    let (well, said) = check(&with(&aliases));
+    let noted: Vec<&str> = said.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert!(
+        well && noted.len() == 1 && noted[0].contains("SIGNING_CA_ALIAS, TIMESTAMP_CA_ALIAS change nothing"),
+        "{said}"
+    );
+    let named = file("truststore.p12");
+    let chosen = [&aliases[..], &[("TRUSTSTORE_KMS_FILENAME", &named)]].concat();
+    let (well, said) = check(&with(&chosen));
+    assert!(well && !said.contains("note: "), "{said}");
 
     // All in one go, as JSON lines, each with its setting; and no secret among them.
     let several = with(&[
@@ -495,65 +529,129 @@ fn sha256(text: &str) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Nobody but the proxy knows where this is.
+const AES: &str = "aes.hospital.example";
+
+/// A hospital whose AeS lies behind a proxy, and a caller by key: a token in the physician's name is what its server needs first.
+struct Behind {
+    hospital: Hospital,
+    _stand_ins: StandIns,
+    squid: Squid,
+    variables: Variables,
+}
+
+impl Behind {
+    async fn proxy(options: SquidOptions<'_>) -> Self {
+        let hospital = Hospital::open().await;
+        let stand_ins = StandIns::start(|options| options.aes_host = AES.to_owned()).await;
+        std::fs::write(
+            hospital.path("clients.toml"),
+            format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{}\"\n", sha256("a key")),
+        )
+        .unwrap();
+        let mut variables = hospital.variables();
+        variables.extend(services(&serde_json::to_value(stand_ins.ready()).unwrap()));
+        variables.insert("ECONNECTOR_CLIENTS_FILE".to_owned(), hospital.text("clients.toml"));
+        Self {
+            hospital,
+            _stand_ins: stand_ins,
+            squid: Squid::start(AES, options).await,
+            variables,
+        }
+    }
+
+    /// Host and port of the proxy.
+    fn address(&self) -> (String, String) {
+        let url = self.squid.url(false);
+        let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
+        (host.to_owned(), port.to_owned())
+    }
+
+    /// What a server under these settings beside the others answers to a document; it has ended by then.
+    async fn answer(&self, settings: &[(&str, &str)]) -> (StatusCode, Value) {
+        let mut variables = self.variables.clone();
+        variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let server = Server::start(&self.hospital, &variables).await;
+        let request = self.hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let request = request
+            .header("X-EConnector-Key", "a key")
+            .header("X-EConnector-Physician", "1900000001");
+        let answer = request.json(&self.hospital.note(Uuid::new_v4())).send().await.unwrap();
+        let answer = (answer.status(), answer.json::<Value>().await.unwrap());
+        assert!(!server.log().contains(PROXY_PASSWORD));
+        answer
+    }
+
+    /// Waits until the proxy has noted a tunnel, which it does when it closes.
+    async fn passed(&self) {
+        until(20, || {
+            let passed = self.squid.passed();
+            if passed.contains(&format!("CONNECT {AES}:")) {
+                Ok(())
+            } else {
+                Err(passed)
+            }
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_behind_a_proxy_that_wants_a_login_reaches_aes_through_it() {
-    // Nobody but the proxy knows where this is.
-    const AES: &str = "aes.hospital.example";
-    let hospital = Hospital::open().await;
-    let stand_ins = StandIns::start(|options| options.aes_host = AES.to_owned()).await;
     let options = SquidOptions {
         password: true,
         ..SquidOptions::default()
     };
-    let squid = Squid::start(AES, options).await;
-    let url = squid.url(false);
-    let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
-    std::fs::write(
-        hospital.path("clients.toml"),
-        format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{}\"\n", sha256("a key")),
-    )
-    .unwrap();
-    std::fs::write(hospital.path("proxy-password"), format!("{PROXY_PASSWORD}\n")).unwrap();
-    let mut variables = hospital.variables();
-    variables.extend(services(&serde_json::to_value(stand_ins.ready()).unwrap()));
-    for (name, value) in [
-        ("ECONNECTOR_CLIENTS_FILE", hospital.text("clients.toml")),
-        ("PROXY_HOST", host.to_owned()),
-        ("PROXY_PORT", port.to_owned()),
-        ("PROXY_AUTH_REQUIRED", "true".to_owned()),
-        ("PROXY_USERNAME", PROXY_USER.to_owned()),
-        ("PROXY_PASSWORD_FILE", hospital.text("proxy-password")),
-    ] {
-        variables.insert(name.to_owned(), value);
-    }
-    let send = async |server: &Server| {
-        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
-        let request = request
-            .header("X-EConnector-Key", "a key")
-            .header("X-EConnector-Physician", "1900000001");
-        let answer = request.json(&hospital.note(Uuid::new_v4())).send().await.unwrap();
-        (answer.status(), answer.json::<Value>().await.unwrap())
+    let behind = Behind::proxy(options).await;
+    std::fs::write(behind.hospital.path("proxy-password"), format!("{PROXY_PASSWORD}\n")).unwrap();
+    let (host, port) = behind.address();
+    let password = behind.hospital.text("proxy-password");
+    let settings = |login: &'static str| {
+        [
+            ("PROXY_HOST", host.as_str()),
+            ("PROXY_PORT", port.as_str()),
+            ("PROXY_USERNAME", PROXY_USER),
+            ("PROXY_PASSWORD_FILE", password.as_str()),
+            ("PROXY_AUTH_REQUIRED", login),
+        ]
     };
-    let server = Server::start(&hospital, &variables).await;
-    let (status, document) = send(&server).await;
+    let (status, document) = behind.answer(&settings("true")).await;
     assert_eq!(status, StatusCode::CREATED, "{document}");
-    assert!(!server.log().contains(PROXY_PASSWORD));
-    // A tunnel is noted when it closes.
-    drop(server);
-    until(20, || {
-        let passed = squid.passed();
-        if passed.contains(&format!("CONNECT {AES}:")) {
-            Ok(())
-        } else {
-            Err(passed)
-        }
-    })
-    .await;
-
-    variables.insert("PROXY_AUTH_REQUIRED".to_owned(), "false".to_owned());
-    let server = Server::start(&hospital, &variables).await;
-    let (status, problem) = send(&server).await;
+    behind.passed().await;
+    let (status, problem) = behind.answer(&settings("false")).await;
     assert!(!status.is_success() && problem_code(&problem) == "net-proxy", "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machines_proxy_counts_unless_the_settings_say_otherwise() {
+    let behind = Behind::proxy(SquidOptions::default()).await;
+    let url = behind.squid.url(false);
+    let (host, port) = behind.address();
+    let machine = ("HTTPS_PROXY", url.as_str());
+    // Directly nobody knows where it is: that is how going past the proxy shows.
+    for settings in [
+        &[machine, ("PROXY_USE_SYSTEM", "false")][..],
+        &[machine, ("PROXY_USE_SYSTEM", "true"), ("NO_PROXY", ".hospital.example")],
+        &[
+            ("PROXY_HOST", host.as_str()),
+            ("PROXY_PORT", port.as_str()),
+            ("NO_PROXY", "kms.hospital.example, .hospital.example"),
+        ],
+    ] {
+        let (status, problem) = behind.answer(settings).await;
+        assert!(
+            !status.is_success() && problem_code(&problem) == "net-resolve",
+            "{settings:?}: {problem}"
+        );
+        assert!(
+            !behind.squid.passed().contains("CONNECT"),
+            "{settings:?}: {}",
+            behind.squid.passed()
+        );
+    }
+    let (status, document) = behind.answer(&[machine, ("PROXY_USE_SYSTEM", "true")]).await;
+    assert_eq!(status, StatusCode::CREATED, "{document}");
+    behind.passed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -606,7 +704,12 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
             403,
             "physician-not-allowed",
         ),
-        (&listed, &[("X-EConnector-Physician", "9999999999")], 403, "exchange-denied"),
+        (
+            &listed,
+            &[("X-EConnector-Physician", "9999999999"), ("Accept-Language", "en")],
+            403,
+            "exchange-denied",
+        ),
         (
             &hospital.client(Some("unlisted.pem")),
             &[physician],
@@ -616,6 +719,12 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
     ] {
         let (answered, problem) = send(client, headers).await.unwrap();
         assert_eq!((answered, problem_code(&problem)), (status, code), "{problem}");
+        // AeS does not tell the two apart: whoever reads only this must not look for one of them alone.
+        if code == "exchange-denied" {
+            for cause in ["this client may not exchange tokens", "eHealthID is not known"] {
+                assert!(problem["detail"].as_str().unwrap().contains(cause), "{cause}: {problem}");
+            }
+        }
     }
     // A second header that says who calls: none of the two counts.
     let token = hospital.token().await;
@@ -722,6 +831,36 @@ async fn every_request_leaves_one_line_with_its_id_and_no_value() {
         assert!(!in_a_line, "{value}: {log}");
     }
     assert!(!log.contains("Quadflieg") && !log.contains("1988123048083"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_an_authority_is_no_time_of_our_own() {
+    let hospital = Hospital::open().await;
+    let server = Server::start(&hospital, &hospital.variables()).await;
+    let token = hospital.token().await;
+    let send = async || {
+        let request = hospital.client(None).post(format!("{}/econnector/v1/documents", server.url));
+        let request = request.bearer_auth(&token).json(&hospital.note(Uuid::new_v4()));
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::CREATED);
+    };
+    let spent = async || {
+        let seconds = async |whose: &str| {
+            let sample = format!("econnector_{whose}_seconds_sum{{action=\"deposit\",kind=\"ecit\"}}");
+            server.metric(&sample).await.unwrap_or_else(|| panic!("{sample}"))
+        };
+        (seconds("own").await, seconds("remote").await)
+    };
+    // The first one prepares what all others find prepared: it is not the one to be measured.
+    send().await;
+    let before = spent().await;
+    hospital
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "delay", "ms": 2000, "count": 1, "path": "syncexchange" }))
+        .await;
+    send().await;
+    let after = spent().await;
+    let (own, remote) = (after.0 - before.0, after.1 - before.1);
+    assert!(remote >= 2.0 && own > 0.0 && own < remote, "own {own}, remote {remote}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1114,6 +1253,18 @@ async fn a_debug_log_has_more_lines_and_still_names_nobody() {
     assert!(lines >= 4, "each answer of an authority: {lines}");
 }
 
+/// Everything that a dashboard asks Prometheus.
+fn expressions(part: &Value, into: &mut Vec<String>) {
+    match part {
+        Value::Object(fields) => {
+            into.extend(fields.get("expr").and_then(Value::as_str).map(ToOwned::to_owned));
+            fields.values().for_each(|field| expressions(field, into));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| expressions(part, into)),
+        _ => {}
+    }
+}
+
 /// Metric names in a text: the words that begin as ours do, without what a histogram adds.
 fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
     text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
@@ -1198,7 +1349,33 @@ async fn promtool_reads_the_metrics_and_dashboard_and_rules_ask_only_for_those_t
         let unknown: Vec<&String> = asked.difference(&known).collect();
         assert!(unknown.is_empty(), "{file} asks for {unknown:?}; there are {known:?}");
     }
-    serde_json::from_slice::<Value>(&std::fs::read(folder.join("dashboard.json")).unwrap()).unwrap();
+    // What the dashboard asks is judged as rules are: with its variables as Grafana fills them in. JSON is YAML too.
+    let dashboard: Value = serde_json::from_slice(&std::fs::read(folder.join("dashboard.json")).unwrap()).unwrap();
+    let mut asked = Vec::new();
+    expressions(&dashboard, &mut asked);
+    assert!(asked.len() > 20, "{asked:?}");
+    let asked_as_rules = |change: fn(&str) -> String| {
+        let rule = |(number, expression): (usize, &String)| json!({ "record": format!("panel:{number}"), "expr": change(expression) });
+        let rules: Vec<Value> = asked.iter().enumerate().map(rule).collect();
+        let file = hospital.path("dashboard-rules.yaml");
+        let groups = json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+        std::fs::write(&file, groups.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let filled_in = |expression: &str| {
+        let filled_in = expression.replace("$instance", ".*");
+        assert!(
+            !filled_in.contains('$'),
+            "a variable that the dashboard does not have: {expression}"
+        );
+        filled_in
+    };
+    let said = judge("promtool", &["check", "rules", &asked_as_rules(filled_in)]);
+    assert!(said.contains(&format!("SUCCESS: {} rules found", asked.len())), "{said}");
+    let _ = judge_fails(
+        "promtool",
+        &["check", "rules", &asked_as_rules(|expression| format!("{expression} by"))],
+    );
     // What /metrics has and the book does not explain is as good as absent.
     let book = std::fs::read_to_string(project_file("docs/hospital.md")).unwrap();
     for name in &known {
@@ -1224,16 +1401,46 @@ fn the_book_explains_every_variable_and_names_no_other() {
     let of_cargo = |word: &&str| word.starts_with("CARGO_");
     let read: std::collections::BTreeSet<&str> = source.split('"').filter(is_variable).filter(|word| !of_cargo(word)).collect();
     assert!(read.len() > 40, "{read:?}");
+    let secrets: std::collections::BTreeSet<&str> = source
+        .split("secret(\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(secrets.len() >= 5 && secrets.is_subset(&read), "{secrets:?}");
+    let is_known = |name: &str| read.contains(name) || name.strip_suffix("_FILE").is_some_and(|secret| secrets.contains(secret));
     for name in &read {
         assert!(book.contains(&format!("`{name}`")), "{name} in docs/hospital.md");
     }
     for name in book.split('`').filter(is_variable) {
-        let known = read.contains(name) || name.strip_suffix("_FILE").is_some_and(|secret| read.contains(secret));
         // Set in the image for the C library, and asked for by compose.yaml: not for this program.
         assert!(
-            known || ["MALLOC_ARENA_MAX", "KMS_URL"].contains(&name),
+            is_known(name) || ["MALLOC_ARENA_MAX", "KMS_URL"].contains(&name),
             "{name} is in docs/hospital.md and nobody reads it"
         );
+    }
+    // What an administrator copies: every key of the container's and the cluster's settings, those in comments too.
+    let mut files = vec![
+        ("installer/container/compose.yaml".to_owned(), 14),
+        ("installer/kubernetes/base/configmap.yaml".to_owned(), 11),
+    ];
+    for overlay in std::fs::read_dir(project_file("installer/kubernetes/overlays"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        let overlay = overlay.file_name().into_string().unwrap();
+        files.push((format!("installer/kubernetes/overlays/{overlay}/settings.yaml"), 8));
+    }
+    for (file, at_least) in files {
+        let text = std::fs::read_to_string(project_file(&file)).unwrap();
+        let keys: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once(':').map(|(key, _)| key.trim_start_matches([' ', '#'])))
+            .filter(is_variable)
+            .collect();
+        assert!(keys.len() >= at_least, "{file}: {keys:?}");
+        for name in keys {
+            assert!(is_known(name), "{file} sets {name}, and nobody reads it");
+        }
     }
 }
 

@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const DAY_AT_MOST: Duration = Duration::from_secs(300);
 /// A token of two seconds is given out with half a second left. A call that a busy machine holds up for almost as long was not careless.
 const STALL: Duration = Duration::from_millis(400);
+/// How many such calls a day of some two thousand may have.
+const HELD_UP_AT_MOST: usize = 8;
 /// What the stand-ins remember of each kind.
 const REMEMBERED: usize = 1000;
 
@@ -144,8 +146,11 @@ async fn two_hundred_token_lifetimes_lose_no_form_and_spend_no_token_twice() {
     // Not one careless call.
     let of_kind = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
     let careless = |event: &&Value| !held_up(&stalls.lock().unwrap(), event["at"].as_str().unwrap());
-    let expired: Vec<_> = of_kind("EXPIRED_TOKEN_USED").into_iter().filter(careless).collect();
+    let (expired, excused): (Vec<_>, Vec<_>) = of_kind("EXPIRED_TOKEN_USED").into_iter().partition(careless);
     assert_eq!(expired, Vec::<&Value>::new());
+    // A machine that is busy all the time excuses no program that gives out dying tokens: that would be seen in each lifetime.
+    eprintln!("{} calls held up on a busy machine, {given} lifetimes", excused.len());
+    assert!(excused.len() <= HELD_UP_AT_MOST, "{excused:?}");
     assert_eq!(of_kind("REFRESH_TOKEN_OVERLAP"), Vec::<&Value>::new());
     for (position, event) in events
         .iter()

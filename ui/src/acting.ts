@@ -10,7 +10,8 @@ export interface Acting {
 /** Who works now, as far as it is known. */
 export function actingOf({ session, physician }: Known): Acting | undefined {
   if (!physician) return undefined;
-  const actor = session?.state === 'logged_in' ? session.actor : undefined;
+  // While a login is under way, the session of before goes on.
+  const actor = session?.state === 'logged_out' ? undefined : session?.actor;
   return { physician, ...(actor ? { actor } : {}) };
 }
 

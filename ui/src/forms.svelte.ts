@@ -36,8 +36,9 @@ class Forms {
   }
 
   get known(): Known {
-    // Whoever is logged in works for the physician she chose and for nobody else.
-    const physician = who.loggedIn ? who.physician : (profile.current?.physician ?? undefined);
+    // Whoever is logged in works for the physician she chose and for nobody else; so does she while the next login is under way.
+    const standing = who.loggedIn || Boolean(who.session?.since);
+    const physician = standing ? (who.session?.physician ?? undefined) : (profile.current?.physician ?? undefined);
     return { session: who.session, physician, profile: profile.current };
   }
 

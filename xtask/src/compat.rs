@@ -29,7 +29,10 @@ pub(crate) fn check() -> Outcome {
     let mut broken = Vec::new();
     for release in &releases {
         let promised = read(&format!("docs/releases/{release}/openapi.json"))?;
-        broken.extend(breaks(&promised, &today).into_iter().map(|what| format!("since {release}: {what}")));
+        let codes = (codes(&format!("docs/releases/{release}/problems.md"))?, codes("docs/problems.md")?);
+        let lost = codes.0.difference(&codes.1).map(|code| format!("problem {code}: removed"));
+        let found = breaks(&promised, &today).into_iter().chain(lost);
+        broken.extend(found.map(|what| format!("since {release}: {what}")));
     }
     if broken.is_empty() {
         return Ok(());
@@ -43,6 +46,20 @@ pub(crate) fn check() -> Outcome {
 fn read(path: &str) -> Outcome<Value> {
     let text = fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?;
     serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))
+}
+
+/// The problem codes that a list of them explains.
+fn codes(path: &str) -> Outcome<BTreeSet<String>> {
+    let text = fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?;
+    let codes: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .map(ToOwned::to_owned)
+        .collect();
+    if codes.is_empty() {
+        return Err(format!("{path} lists no problem code"));
+    }
+    Ok(codes)
 }
 
 /// What a caller of `old` would miss in `new`, one line each.

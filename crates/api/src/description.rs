@@ -128,9 +128,15 @@ const EVERYWHERE: &[Everywhere] = &[
     ),
 ];
 
-/// What routes with a body, or with a name in their path, may answer besides.
+/// What routes with a body, with a name in their path, or in somebody's name may answer besides.
 const OFTEN: &[Everywhere] = &[
     ("404", "Not known", "document-unknown", Fault::You),
+    (
+        "409",
+        "The session is not the one that `X-EConnector-Physician` names",
+        "session-changed",
+        Fault::You,
+    ),
     ("413", "The body is too large", "request-too-large", Fault::You),
     ("415", "The body is of another media type", "request-media-type", Fault::You),
 ];
@@ -148,11 +154,16 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
             operation.responses.responses.insert((*status).to_owned(), answer);
         }
     }
+    // The status of the services and the forms themselves are open, and whose desk it is needs no token; the link wants its key all the
+    // same, save for the first.
+    let forms = path.contains("/v1/forms") && !path.ends_with("/preview");
+    let desk = path.contains("/v1/session") || path.ends_with("/printers");
+    let open = path == STATUS || path == "/econnector/v1/status" || forms || desk;
     for (status, ..) in OFTEN {
-        let possible = if *status == "404" {
-            path.contains('{')
-        } else {
-            operation.request_body.is_some()
+        let possible = match *status {
+            "404" => path.contains('{'),
+            "409" => !open && !path.contains("/v1/link"),
+            _ => operation.request_body.is_some(),
         };
         if possible && !own(operation, status) {
             let answer = RefOr::Ref(Ref::from_response_name(name(status)));
@@ -176,11 +187,6 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
         let described = std::mem::replace(answer, Response::new(""));
         *answer = with_headers(described, status);
     }
-    // The status of the services and the forms themselves are open, and whose desk it is needs no token; the link wants its key all the
-    // same, save for the first.
-    let forms = path.contains("/v1/forms") && !path.ends_with("/preview");
-    let desk = path.contains("/v1/session") || path.ends_with("/printers");
-    let open = path == STATUS || path == "/econnector/v1/status" || forms || desk;
     operation.security = Some(callers(path, open));
     let language = RefOr::Ref(Ref::new("#/components/parameters/AcceptLanguage"));
     operation.parameters.get_or_insert_default().push(language);
@@ -359,7 +365,7 @@ fn example_of(status: &str) -> Option<Value> {
         .iter()
         .chain(OFTEN)
         .map(|(status, _, code, fault)| (*status, *code, *fault));
-    let (_, code, fault) = everywhere.chain(EXAMPLES.iter().copied()).find(|(known, ..)| *known == status)?;
+    let (_, code, fault) = EXAMPLES.iter().copied().chain(everywhere).find(|(known, ..)| *known == status)?;
     said(code, fault)
 }
 

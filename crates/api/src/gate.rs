@@ -40,7 +40,7 @@ impl Actor {
     /// Waits for the physician's word, where it is needed. What would be refused is refused now: she has nothing to say to it. What has
     /// an outcome already needs no word: nothing more happens to it. `approval` says what she is shown of it, but for what is found here.
     ///
-    /// Returns what she said yes to, where she was asked.
+    /// Returns what she said yes to, or what has an outcome already, where somebody would have been asked.
     pub(crate) async fn may(
         &self,
         shared: &Shared,
@@ -54,7 +54,7 @@ impl Actor {
         let connector = &shared.connector;
         let mut prospect = connector.would(&self.caller, intent, lang).await.or_fail(lang)?;
         if prospect.settled {
-            return Ok(None);
+            return Ok(Some(prospect));
         }
         let mut approval = approval(prospect.in_whose_name());
         approval.simulation = prospect.simulation.map(|mark| (approval.document, mark));

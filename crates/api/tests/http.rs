@@ -300,6 +300,18 @@ fn the_description_lists_the_statuses_that_can_occur() {
             if path != "/econnector/status" {
                 wanted.extend(["400", "401", "502"]);
             }
+            let named = [
+                "/documents",
+                "/journal",
+                "/profile",
+                "/preview",
+                "/verifications",
+                "/signatures",
+                "/simulations",
+            ];
+            if named.iter().any(|part| path.contains(part)) {
+                wanted.push("409");
+            }
             if ["/printers", "/profile", "/session"].iter().any(|end| path.ends_with(end)) || path.contains("/link") {
                 wanted.push("404");
             }

@@ -252,7 +252,7 @@ impl Files {
         };
         let mysecu = &settings.mysecu;
         let client = ClientIdentity::from_p12(&read("mysecu.client_p12", &mysecu.client_p12)?, &mysecu.client_p12_password)?;
-        let trust = trust_store(&settings.kms)?;
+        let trust = trust_store(&settings.kms)?.store;
         let anchors = |error| AssemblyError::Anchors {
             setting: "mysecu.answer_anchors",
             error,
@@ -267,11 +267,19 @@ impl Files {
     }
 }
 
+/// What the file of the signatures' authorities holds.
+pub struct KmsTrust {
+    /// The chosen entries in one set, or all.
+    pub store: TrustStore,
+    /// Entries were chosen by name in a file that names none (PEM): all of them count.
+    pub aliases_ignored: bool,
+}
+
 /// Reads the trust store of signatures: the chosen entries, or all.
 ///
 /// # Errors
 /// [`AssemblyError::File`], [`AssemblyError::Anchors`], [`AssemblyError::Alias`].
-pub fn trust_store(kms: &KmsPart) -> Result<TrustStore, AssemblyError> {
+pub fn trust_store(kms: &KmsPart) -> Result<KmsTrust, AssemblyError> {
     const SETTING: &str = "kms.trust_store";
     let anchors = |error| AssemblyError::Anchors { setting: SETTING, error };
     let bytes = read(SETTING, &kms.trust_store)?;
@@ -292,7 +300,10 @@ pub fn trust_store(kms: &KmsPart) -> Result<TrustStore, AssemblyError> {
             chosen.push_str(&pem(&anchor.der));
         }
     }
-    TrustStore::from_pem(chosen.as_bytes()).map_err(anchors)
+    Ok(KmsTrust {
+        store: TrustStore::from_pem(chosen.as_bytes()).map_err(anchors)?,
+        aliases_ignored: known.is_empty() && !kms.trust_store_aliases.is_empty(),
+    })
 }
 
 fn pem(der: &[u8]) -> String {

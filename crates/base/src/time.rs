@@ -8,9 +8,9 @@ pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> OffsetDateTime;
 
-    /// The calendar day on which the physician's document is dated (local time, UTC where the offset is unknown).
+    /// The calendar day on which the physician's document is dated: Luxembourg's.
     fn today(&self) -> Date {
-        self.now().date()
+        luxembourg_date(self.now())
     }
 
     /// The moment at which that day ends in Luxembourg.
@@ -33,10 +33,6 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
-    }
-
-    fn today(&self) -> Date {
-        luxembourg_date(self.now())
     }
 }
 

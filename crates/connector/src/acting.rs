@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::memory::Era;
 use crate::observe::Stopwatch;
 use crate::run::{SignedBy, who};
 use crate::{Caller, Connector, Error};
@@ -25,8 +26,8 @@ pub(crate) struct Acting<'a> {
     pub(crate) connector: &'a Arc<Connector>,
     pub(crate) principal: Principal,
     pub(crate) watch: &'a Stopwatch,
-    /// What is remembered of this work only if nothing was forgotten since it began.
-    pub(crate) era: u64,
+    /// In what the work is remembered.
+    pub(crate) era: Era,
     access: Arc<Access>,
 }
 
@@ -54,7 +55,7 @@ impl<'a> Acting<'a> {
             connector,
             principal,
             watch,
-            era: connector.memory.era(),
+            era: connector.memory.era(caller),
             access: Arc::new(access),
         }
     }

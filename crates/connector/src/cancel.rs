@@ -14,7 +14,7 @@ use crate::error::Sent;
 use crate::issue::may_be_sent;
 use crate::observe::Stopwatch;
 use crate::present::may;
-use crate::run::{Run, Task, confirmed, own_space};
+use crate::run::{About, Run, Task, confirmed, own_space};
 use crate::{Action, Caller, Connector, Error, Issue, JournalLine, Prospect, ReceiptAnomaly};
 
 /// The reason of a replacement for which none was given; read by the authority.
@@ -81,7 +81,16 @@ impl Connector {
             let pack = self.pack(&entry.kind)?;
             let provider_code = own_space(entry.provider_code.as_deref(), &authorized.principal.physician)?;
             let acting = Acting::begin(self, caller, authorized, watch);
-            let run = Run::begin(acting, caller, pack, entry.id, provider_code);
+            let run = Run::begin(
+                acting,
+                caller,
+                About {
+                    pack,
+                    id: entry.id,
+                    provider_code,
+                    day: self.clock.today(),
+                },
+            );
             run.cancel(&entry, &reason, cancel.replaced_by).await?;
         }
         let entry = self.journal.find(cancel.id).await?.ok_or(Error::UnknownDocument)?;

@@ -14,7 +14,7 @@ use crate::error::Sent;
 use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
 use crate::present::may;
-use crate::run::{Page, Run, Sheet, Task, document_space};
+use crate::run::{About, Page, Run, Sheet, Task, document_space};
 use crate::{Action, Caller, Connector, Error, Issued, Prospect, Receipt, Values};
 
 /// A document to check, sign and deposit.
@@ -58,7 +58,7 @@ impl Connector {
         lang: Lang,
         watch: &Stopwatch,
     ) -> Result<Issued, Error> {
-        let era = self.memory.era();
+        let era = self.memory.era(caller);
         let known = self.known_beforehand(caller, watch).await?;
         let pack = self.pack(&issue.kind)?;
         watch.about(pack.kind());
@@ -74,6 +74,7 @@ impl Connector {
         if let Some(settled) = self.settled(issue.id, &issue.kind, fingerprint, physician).await? {
             return Ok(settled);
         }
+        word_was_given(agreed)?;
         let binding = self.memory.bind(issue.id, fingerprint);
         if binding == Binding::Other {
             return Err(Error::IdReused);
@@ -92,9 +93,12 @@ impl Connector {
         let run = Run::begin(
             Acting::begin(self, caller, authorized, watch),
             caller,
-            pack,
-            issue.id,
-            provider_code,
+            About {
+                pack,
+                id: issue.id,
+                provider_code,
+                day: checked.day(),
+            },
         );
         let entry = run.entry(State::Signing, issue.replaces);
         let begun = self.journal.begin(&entry, &[State::Failed, State::Paper]).await;
@@ -184,6 +188,15 @@ impl Connector {
     }
 }
 
+/// Nobody is asked about what has an outcome already. Where it has none any more, because a cancellation found meanwhile that it never arrived,
+/// nobody said yes to sending it.
+pub(crate) fn word_was_given(agreed: Option<&Prospect>) -> Result<(), Error> {
+    if agreed.is_some_and(|agreed| agreed.settled) {
+        return Err(Error::NotDeposited);
+    }
+    Ok(())
+}
+
 /// Whether what is known of an id leaves it free to be sent under it.
 pub(crate) const fn may_be_sent(state: State) -> bool {
     matches!(state, State::Failed | State::Paper)
@@ -204,7 +217,7 @@ impl Run<'_> {
         let ids: Vec<Uuid> = (0..page.checked.rows()).map(|_| connector.ids.next()).collect();
         let context = WireContext {
             id: self.id,
-            issued: connector.clock.today(),
+            issued: self.day,
             document: &signature.leaf.pdf,
             ids: &ids,
         };

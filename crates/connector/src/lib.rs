@@ -42,6 +42,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::memory::Waiting;
+use crate::run::UnderWay;
 
 pub use cancel::Cancel;
 pub use document::{Issued, JournalLine, PaymentView, Progress, Receipt, ReceiptAnomaly, VoletCopy};
@@ -446,8 +447,11 @@ impl Connector {
         let outcome = tokio::spawn(async move {
             let leaving = this.identity.logout().await;
             if matches!(leaving, Leaving::Ended(_)) {
-                let spaces = this.memory.forget_all();
+                let spaces = this.memory.forget_session();
+                // The program does not end meanwhile.
+                let counted = UnderWay::begin(&this);
                 tokio::spawn(async move {
+                    let _counted = counted;
                     for space in spaces {
                         // mySecu's token ends by itself soon; a mySecu that does not answer keeps nobody logged in.
                         if let Err(error) = this.deposit.end(&space).await {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::run::SignedBy;
-use crate::{Error, Receipt, Values};
+use crate::{Caller, Error, Receipt, Values};
 
 /// How many documents of one physician keep their pages, and how many simulations wait to be paid. More would be a patient file; fewer
 /// would lose the receipt under the physician's eyes.
@@ -50,8 +50,17 @@ struct Inner {
     actor: Option<String>,
     /// Where that session has a mySecu token to give back.
     spaces: Vec<Space>,
-    /// Raised when everything is forgotten: what was under way then is not remembered afterwards.
+    /// Raised when that session is forgotten: what was under way in it is not remembered afterwards.
     era: u64,
+}
+
+/// In what something is done, and so for how long it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// In the session of this machine, until that is forgotten.
+    Desk(u64),
+    /// With a caller's own token: whoever logs in or out at this machine has no say in it.
+    Caller,
 }
 
 /// A document with its pages.
@@ -64,8 +73,8 @@ pub(crate) struct Remembered {
     pub(crate) volets: Vec<Leaf>,
 }
 
-/// A signed page whose deposit certainly did not happen. The same values under the same id, on the same day and for the same physician,
-/// need no second signature.
+/// A signed page whose deposit certainly did not happen. The same values under the same id, on the same day, by the same person and for the
+/// same physician need no second signature.
 pub(crate) struct Unsent {
     signing: Signing,
     until: OffsetDateTime,
@@ -78,6 +87,8 @@ pub(crate) struct Unsent {
 pub(crate) struct Signing {
     pub(crate) content: Fingerprint,
     pub(crate) physician_id: String,
+    /// Who signed it, too: what the journal says of a document must be so of its signature.
+    pub(crate) in_whose_name: String,
     pub(crate) day: Date,
 }
 
@@ -181,17 +192,21 @@ impl Memory {
         locked(&self.inner).release(id);
     }
 
-    pub(crate) fn era(&self) -> u64 {
-        locked(&self.inner).era
+    /// What this caller does is done in.
+    pub(crate) fn era(&self, caller: &Caller) -> Era {
+        match caller {
+            Caller::OwnSession => Era::Desk(locked(&self.inner).era),
+            Caller::Bearer { .. } | Caller::Delegate { .. } => Era::Caller,
+        }
     }
 
-    /// Keeps a document, unless everything was forgotten since `era`; one that nobody logged in for, not for long.
-    pub(crate) fn keep(&self, id: Uuid, era: u64, remembered: Remembered) -> Arc<Remembered> {
+    /// Keeps a document, unless its `era` is over; one that nobody logged in for, not for long.
+    pub(crate) fn keep(&self, id: Uuid, era: Era, remembered: Remembered) -> Arc<Remembered> {
         let remembered = Arc::new(remembered);
         let mut inner = locked(&self.inner);
-        if inner.era == era {
+        if inner.lasts(era) {
             inner.unsent.forget(id);
-            inner.documents.keep(id, Arc::clone(&remembered));
+            inner.documents.keep(id, era, Arc::clone(&remembered));
             if remembered.without_login {
                 self.forget_after(AT_THE_DESK, id, &remembered, |inner| &mut inner.documents);
             }
@@ -214,8 +229,8 @@ impl Memory {
         });
     }
 
-    /// Keeps a signed page for another try to deposit it, unless everything was forgotten since `era`.
-    pub(crate) fn keep_unsent(&self, id: Uuid, era: u64, now: OffsetDateTime, unsent: (Signing, Leaf, SignedBy)) {
+    /// Keeps a signed page for another try to deposit it, unless its `era` is over.
+    pub(crate) fn keep_unsent(&self, id: Uuid, era: Era, now: OffsetDateTime, unsent: (Signing, Leaf, SignedBy)) {
         let (signing, leaf, signed) = unsent;
         let unsent = Arc::new(Unsent {
             signing,
@@ -224,8 +239,8 @@ impl Memory {
             signed,
         });
         let mut inner = locked(&self.inner);
-        if inner.era == era {
-            inner.unsent.keep(id, Arc::clone(&unsent));
+        if inner.lasts(era) {
+            inner.unsent.keep(id, era, Arc::clone(&unsent));
             self.forget_after(UNSENT_FOR, id, &unsent, |inner| &mut inner.unsent);
         }
     }
@@ -239,7 +254,7 @@ impl Memory {
     /// Takes the pages of a document that holds no more out of everybody's hands; its receipt stays.
     pub(crate) fn withdraw(&self, id: Uuid) {
         let mut inner = locked(&self.inner);
-        if let Some(known) = inner.documents.items.get_mut(&id) {
+        if let Some((_, known)) = inner.documents.items.get_mut(&id) {
             *known = Arc::new(Remembered {
                 kind: known.kind.clone(),
                 physician_id: known.physician_id.clone(),
@@ -254,11 +269,11 @@ impl Memory {
         locked(&self.inner).documents.find(id)
     }
 
-    /// Keeps a simulation, unless everything was forgotten since `era`.
-    pub(crate) fn keep_simulation(&self, id: Uuid, era: u64, waiting: Arc<Waiting>) {
+    /// Keeps a simulation, unless its `era` is over.
+    pub(crate) fn keep_simulation(&self, id: Uuid, era: Era, waiting: Arc<Waiting>) {
         let mut inner = locked(&self.inner);
-        if inner.era == era {
-            inner.simulations.keep(id, waiting);
+        if inner.lasts(era) {
+            inner.simulations.keep(id, era, waiting);
         }
     }
 
@@ -289,16 +304,16 @@ impl Memory {
         inner.unsent.forget(id);
     }
 
-    /// Forgets what somebody else did on this machine. What one person did for one of her physicians waits while she works for another.
+    /// Forgets what somebody else did in the session of this machine. What one person did for one of her physicians waits while she works for another.
     pub(crate) fn keep_for(&self, actor: &str, physician_id: &str) {
         let mut inner = locked(&self.inner);
         if inner.actor.as_deref() == Some(actor) {
             return;
         }
         inner.actor = Some(actor.to_owned());
-        inner.documents.retain(|document| document.physician_id == physician_id);
-        inner.simulations.retain(|waiting| waiting.physician_id == physician_id);
-        inner.unsent.retain(|unsent| unsent.signing.physician_id == physician_id);
+        inner.documents.keep_at_desk(|document| document.physician_id == physician_id);
+        inner.simulations.keep_at_desk(|waiting| waiting.physician_id == physician_id);
+        inner.unsent.keep_at_desk(|_| false);
     }
 
     /// Notes a space in which the session of this machine acted.
@@ -310,12 +325,12 @@ impl Memory {
         inner.spaces.push(space.clone());
     }
 
-    /// Forgets every document, simulation and signature, and returns the spaces to leave.
-    pub(crate) fn forget_all(&self) -> Vec<Space> {
+    /// Forgets every document, simulation and signature of the session of this machine, and returns the spaces to leave.
+    pub(crate) fn forget_session(&self) -> Vec<Space> {
         let mut inner = locked(&self.inner);
-        inner.documents = Newest::default();
-        inner.simulations = Newest::default();
-        inner.unsent = Newest::default();
+        inner.documents.keep_at_desk(|_| false);
+        inner.simulations.keep_at_desk(|_| false);
+        inner.unsent.keep_at_desk(|_| false);
         inner.actor = None;
         inner.era += 1;
         std::mem::take(&mut inner.spaces)
@@ -338,6 +353,10 @@ impl Memory {
 }
 
 impl Inner {
+    fn lasts(&self, era: Era) -> bool {
+        era == Era::Caller || era == Era::Desk(self.era)
+    }
+
     fn bind(&mut self, id: Uuid, fingerprint: Fingerprint) {
         self.fingerprints.insert(id, fingerprint);
         self.fingerprint_order.push_back(id);
@@ -449,7 +468,7 @@ impl Owned for Unsent {
 
 /// The newest few of each physician, by id.
 struct Newest<T> {
-    items: HashMap<Uuid, Arc<T>>,
+    items: HashMap<Uuid, (Era, Arc<T>)>,
     order: VecDeque<Uuid>,
 }
 
@@ -464,10 +483,10 @@ impl<T> Default for Newest<T> {
 
 impl<T: Owned> Newest<T> {
     /// The oldest of the same physician goes first: one who works much costs no colleague a receipt.
-    fn keep(&mut self, id: Uuid, item: Arc<T>) {
+    fn keep(&mut self, id: Uuid, era: Era, item: Arc<T>) {
         self.forget(id);
         let owner = item.owner().to_owned();
-        self.items.insert(id, item);
+        self.items.insert(id, (era, item));
         self.order.push_back(id);
         let own: Vec<Uuid> = self.order.iter().copied().filter(|id| self.is_of(*id, &owner)).collect();
         if own.len() > KEPT
@@ -482,15 +501,15 @@ impl<T: Owned> Newest<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.items.values().map(|item| item.bytes()).sum()
+        self.items.values().map(|(_, item)| item.bytes()).sum()
     }
 
     fn is_of(&self, id: Uuid, owner: &str) -> bool {
-        self.items.get(&id).is_some_and(|item| item.owner() == owner)
+        self.items.get(&id).is_some_and(|(_, item)| item.owner() == owner)
     }
 
     fn find(&self, id: Uuid) -> Option<Arc<T>> {
-        self.items.get(&id).cloned()
+        self.items.get(&id).map(|(_, item)| Arc::clone(item))
     }
 
     fn forget(&mut self, id: Uuid) {
@@ -498,8 +517,9 @@ impl<T: Owned> Newest<T> {
         self.order.retain(|kept| *kept != id);
     }
 
-    fn retain(&mut self, wanted: impl Fn(&T) -> bool) {
-        self.items.retain(|_, item| wanted(item));
+    /// Of what was done in the session of this machine, keeps what is wanted.
+    fn keep_at_desk(&mut self, wanted: impl Fn(&T) -> bool) {
+        self.items.retain(|_, (era, item)| *era == Era::Caller || wanted(item));
         self.order.retain(|id| self.items.contains_key(id));
     }
 }
@@ -524,6 +544,8 @@ mod tests {
 
     use super::*;
 
+    const DESK: Era = Era::Desk(0);
+
     fn remembered(physician_id: u128, without_login: bool) -> Remembered {
         Remembered {
             kind: "ecit".into(),
@@ -537,16 +559,16 @@ mod tests {
     #[test]
     fn who_works_much_costs_no_colleague_a_receipt_and_a_hospital_does_not_fill_the_memory() {
         let memory = Memory::default();
-        memory.keep(Uuid::from_u128(1000), 0, remembered(1, false));
+        memory.keep(Uuid::from_u128(1000), DESK, remembered(1, false));
         for id in 0..100 {
-            memory.keep(Uuid::from_u128(id), 0, remembered(2, false));
+            memory.keep(Uuid::from_u128(id), DESK, remembered(2, false));
         }
         assert!(memory.find(Uuid::from_u128(1000)).is_some());
         let kept: Vec<u128> = (0..100).filter(|id| memory.find(Uuid::from_u128(*id)).is_some()).collect();
         assert_eq!(kept, (84..100).collect::<Vec<_>>());
 
         for physician in 10..400 {
-            memory.keep(Uuid::from_u128(10_000 + physician), 0, remembered(physician, false));
+            memory.keep(Uuid::from_u128(10_000 + physician), DESK, remembered(physician, false));
         }
         assert!(memory.find(Uuid::from_u128(1000)).is_none(), "the oldest of all");
         let kept = (10..400).filter(|id| memory.find(Uuid::from_u128(10_000 + id)).is_some()).count();
@@ -561,11 +583,11 @@ mod tests {
             ..remembered(physician, false)
         };
         for id in 0..5 {
-            memory.keep(Uuid::from_u128(id), 0, large(id));
+            memory.keep(Uuid::from_u128(id), DESK, large(id));
         }
         let kept: Vec<u128> = (0..5).filter(|id| memory.find(Uuid::from_u128(*id)).is_some()).collect();
         assert_eq!(kept, [2, 3, 4]);
-        memory.keep(Uuid::from_u128(9), 0, remembered(9, false));
+        memory.keep(Uuid::from_u128(9), DESK, remembered(9, false));
         assert!(memory.find(Uuid::from_u128(2)).is_some(), "a small one needs no room");
     }
 
@@ -574,10 +596,10 @@ mod tests {
         let memory = Memory::default();
         let (old, printed_again) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for id in [old, printed_again] {
-            let kept = memory.keep(id, 0, remembered(1, true));
+            let kept = memory.keep(id, DESK, remembered(1, true));
             memory.forget_after(Duration::from_millis(20), id, &kept, |inner| &mut inner.documents);
         }
-        memory.keep(printed_again, 0, remembered(1, false));
+        memory.keep(printed_again, DESK, remembered(1, false));
         for _ in 0..500 {
             if memory.find(old).is_none() {
                 break;
@@ -596,6 +618,7 @@ mod tests {
         let signing = |content, physician: &str, day| Signing {
             content: Fingerprint(content),
             physician_id: physician.to_owned(),
+            in_whose_name: format!("anne {physician}"),
             day,
         };
         let today = signing(1, "1", now.date());
@@ -607,7 +630,8 @@ mod tests {
             let leaf = Leaf::signed("caisse", 1, Zeroizing::new(vec![0; 9]));
             memory.keep_unsent(Uuid::from_u128(id), era, now, (signing.clone(), leaf, signed()));
         };
-        keep(1, 0, &today);
+        memory.keep_for("anne", "1");
+        keep(1, DESK, &today);
         let serves = |id, signing: &Signing, at| memory.unsent(Uuid::from_u128(id), signing, at).is_some();
         assert!(serves(1, &today, now) && serves(1, &today, now + Duration::from_secs(1799)));
         assert!(!serves(1, &today, now + Duration::from_secs(1800)), "too late");
@@ -617,26 +641,34 @@ mod tests {
         for other in [signing(2, "1", now.date()), signing(1, "2", now.date()), signing(1, "1", tomorrow)] {
             assert!(!serves(1, &other, now));
         }
+        let somebody_else_s = Signing {
+            in_whose_name: "jean 1".to_owned(),
+            ..today.clone()
+        };
+        assert!(!serves(1, &somebody_else_s, now));
 
-        memory.keep_for("anne", "1");
         memory.keep_for("anne", "2");
         assert!(serves(1, &today, now), "she works for another physician");
+        keep(3, Era::Caller, &today);
         memory.keep_for("jean", "2");
         assert!(!serves(1, &today, now), "somebody else logged in");
-        keep(1, 0, &today);
+        assert!(serves(3, &today, now), "signed with a token of the caller's own");
+        keep(1, DESK, &today);
         memory.forget(Uuid::from_u128(1));
         assert!(!serves(1, &today, now), "forgotten");
-        keep(1, 0, &today);
-        memory.keep(Uuid::from_u128(1), 0, remembered(1, false));
+        keep(1, DESK, &today);
+        memory.keep(Uuid::from_u128(1), DESK, remembered(1, false));
         assert!(!serves(1, &today, now), "deposited");
-        keep(1, 0, &today);
-        memory.forget_all();
+        keep(1, DESK, &today);
+        memory.forget_session();
         assert!(!serves(1, &today, now), "logged out");
-        keep(1, 0, &today);
+        assert!(serves(3, &today, now), "signed without the session that ended");
+        memory.forget(Uuid::from_u128(3));
+        keep(1, DESK, &today);
         assert!(!serves(1, &today, now), "signed by who has logged out since");
 
         for id in 0..200 {
-            keep(id, 1, &signing(1, &(id % 50).to_string(), now.date()));
+            keep(id, Era::Desk(1), &signing(1, &(id % 50).to_string(), now.date()));
         }
         let kept = (0..200).filter(|id| serves(*id, &signing(1, &(id % 50).to_string(), now.date()), now));
         assert_eq!(kept.collect::<Vec<_>>(), (136..200).collect::<Vec<_>>());

@@ -42,7 +42,7 @@ impl Connector {
     }
 
     async fn paper_alone(self: &Arc<Self>, caller: &Caller, paper: Paper, lang: Lang) -> Result<Issued, Error> {
-        let era = self.memory.era();
+        let era = self.memory.era(caller);
         // A secretary may set a page before she has chosen a physician.
         let Present {
             actor, physician, mandate, ..

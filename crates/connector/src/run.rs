@@ -10,6 +10,7 @@ use econnector_forms::{Answer, AnswerError, Checked, ForeignMessage, Pack, Sever
 use econnector_identity::{Physician, Principal};
 use econnector_journal::{Entry, Settlement, State, Who};
 use econnector_mysecu::{BusinessMessage, ExchangeAnswer, MySecuError, Space};
+use time::Date;
 use uuid::Uuid;
 
 use crate::acting::{Acting, without_token_at_mysecu};
@@ -27,10 +28,10 @@ pub(crate) struct Task {
 }
 
 /// One piece of work, counted until it ends, however it ends.
-struct UnderWay(Arc<Connector>);
+pub(crate) struct UnderWay(Arc<Connector>);
 
 impl UnderWay {
-    fn begin(connector: &Arc<Connector>) -> Self {
+    pub(crate) fn begin(connector: &Arc<Connector>) -> Self {
         connector.under_way.send_modify(|tasks| *tasks += 1);
         Self(Arc::clone(connector))
     }
@@ -48,6 +49,17 @@ pub(crate) struct Run<'a> {
     pub(crate) pack: &'a Pack,
     pub(crate) id: Uuid,
     pub(crate) space: Space,
+    /// The day on the pages, on the signature and in the message: one, also when the work goes on over midnight.
+    pub(crate) day: Date,
+}
+
+/// What somebody begins to work on.
+pub(crate) struct About<'a> {
+    pub(crate) pack: &'a Pack,
+    pub(crate) id: Uuid,
+    pub(crate) provider_code: String,
+    /// That of the check, where values were checked.
+    pub(crate) day: Date,
 }
 
 /// What goes onto the pages.
@@ -245,7 +257,13 @@ impl Connector {
 
 impl<'a> Run<'a> {
     /// Somebody who may act for the physician named in the values.
-    pub(crate) fn begin(by: Acting<'a>, caller: &Caller, pack: &'a Pack, id: Uuid, provider_code: String) -> Self {
+    pub(crate) fn begin(by: Acting<'a>, caller: &Caller, about: About<'a>) -> Self {
+        let About {
+            pack,
+            id,
+            provider_code,
+            day,
+        } = about;
         let space = Space {
             code: provider_code,
             holder: by.principal.in_whose_name(),
@@ -254,7 +272,7 @@ impl<'a> Run<'a> {
         if matches!(caller, Caller::OwnSession) {
             by.connector.memory.note_space(&space);
         }
-        Self { by, pack, id, space }
+        Self { by, pack, id, space, day }
     }
 
     /// The journal's line of this work.
@@ -268,19 +286,23 @@ impl<'a> Run<'a> {
 
     /// Sets the pages in the physician's name.
     pub(crate) async fn set(&self, page: Page, reference: Option<String>) -> Result<(Page, Vec<Leaf>), Error> {
-        let (connector, physician) = (self.by.connector, &self.by.principal.physician);
-        let facts = DocumentFacts {
-            reference,
-            ..connector.document_facts(self.id, Some(physician.name.clone()))
-        };
-        connector.set_pages(self.pack.kind(), page, facts).await
+        let facts = DocumentFacts { reference, ..self.facts() };
+        self.by.connector.set_pages(self.pack.kind(), page, facts).await
+    }
+
+    fn facts(&self) -> DocumentFacts {
+        let physician = &self.by.principal.physician;
+        DocumentFacts {
+            day: self.day,
+            ..self.by.connector.document_facts(self.id, Some(physician.name.clone()))
+        }
     }
 
     /// Sets the pages before a deposit, with the one that is signed; a signature of an earlier try that was not sent serves again. What
     /// will be set again with its reference is not exported yet.
     pub(crate) async fn set_and_sign(&self, page: Page, content: Fingerprint) -> Result<(Page, Vec<Sheet>, Signature), Error> {
         let connector = self.by.connector;
-        let facts = connector.document_facts(self.id, Some(self.by.principal.physician.name.clone()));
+        let facts = self.facts();
         let kind = self.pack.kind();
         if let Some(signature) = self.unsent(content) {
             let (page, mut sheets) = connector.set_sheets(kind, page, facts, Wanted::Unsigned, |_| false).await?;
@@ -336,7 +358,8 @@ impl<'a> Run<'a> {
         Signing {
             content,
             physician_id: self.by.principal.physician.ehealth_id.clone(),
-            day: self.by.connector.clock.today(),
+            in_whose_name: self.by.principal.in_whose_name(),
+            day: self.day,
         }
     }
 
@@ -477,6 +500,10 @@ pub(crate) fn own_space(named: Option<&str>, physician: &Physician) -> Result<St
 /// The provider code in a message made elsewhere in whose mySecu space its physician may act: she must be named by it.
 pub(crate) fn foreign_space(message: &ForeignMessage, physician: &Physician) -> Result<String, Error> {
     if message.ehealth_id().is_some_and(|named| named != physician.ehealth_id) {
+        return Err(Error::PhysicianMismatch);
+    }
+    // A token may name no codes. Then a code alone says nothing of whose message it is.
+    if message.ehealth_id().is_none() && physician.provider_codes.is_empty() {
         return Err(Error::PhysicianMismatch);
     }
     let may_act = |code: &&String| own_space(Some(code), physician).is_ok();

@@ -12,10 +12,11 @@ use zeroize::Zeroizing;
 
 use crate::acting::Acting;
 use crate::error::Sent;
+use crate::issue::word_was_given;
 use crate::memory::{Binding, Fingerprint, Leaf, Remembered};
 use crate::observe::Stopwatch;
 use crate::present::herself;
-use crate::run::{Run, Signature, Task, foreign_space};
+use crate::run::{About, Run, Signature, Task, foreign_space};
 use crate::{Action, Caller, Connector, Error, Issued, Prospect, Receipt};
 
 /// The kind of a PDF that belongs to no form.
@@ -79,7 +80,7 @@ impl Connector {
         agreed: Option<&Prospect>,
         watch: &Stopwatch,
     ) -> Result<Issued, Error> {
-        let era = self.memory.era();
+        let era = self.memory.era(caller);
         let known = self.known_beforehand(caller, watch).await?;
         let (kind, fingerprint) = (sign.kind().to_owned(), self.fingerprint_of(&sign));
         let fit = self.fit(&sign, watch).await?;
@@ -93,6 +94,7 @@ impl Connector {
         if let Some(settled) = self.settled(id, &kind, fingerprint, &authorized.principal.physician).await? {
             return Ok(settled);
         }
+        word_was_given(agreed)?;
         let binding = self.memory.bind(id, fingerprint);
         if binding == Binding::Other {
             return Err(Error::IdReused);
@@ -113,7 +115,16 @@ impl Connector {
         };
         let (state, outcome) = match (deposit, space) {
             (Some((pack, message)), Some(space)) => {
-                let run = Run::begin(by, caller, pack, id, space);
+                let run = Run::begin(
+                    by,
+                    caller,
+                    About {
+                        pack,
+                        id,
+                        provider_code: space,
+                        day: self.clock.today(),
+                    },
+                );
                 self.begun(&run.entry(State::Signing, None), &release).await?;
                 (State::Deposited, run.deposit_foreign(&pdf, pages, &message, fingerprint).await)
             }

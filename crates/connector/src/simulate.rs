@@ -14,7 +14,7 @@ use crate::error::{Cause, Sent};
 use crate::memory::{Fingerprint, Leaf, Remembered, Waiting};
 use crate::observe::Stopwatch;
 use crate::present::may;
-use crate::run::{Page, Run, Task, confirmed, document_space, own_space};
+use crate::run::{About, Page, Run, Task, confirmed, document_space, own_space};
 use crate::{Action, Caller, Connector, Error, Issued, PaymentView, Prospect, Receipt, ReceiptAnomaly, Values};
 
 /// All amounts are in this currency.
@@ -151,7 +151,7 @@ impl Connector {
         lang: Lang,
         watch: &Stopwatch,
     ) -> Result<Simulated, Error> {
-        let era = self.memory.era();
+        let era = self.memory.era(caller);
         let known = self.known_beforehand(caller, watch).await?;
         let pack = self.simulated_pack(simulate.kind.as_deref())?;
         watch.about(pack.kind());
@@ -171,7 +171,16 @@ impl Connector {
             }
         }
         let acting = Acting::begin(self, caller, authorized, watch);
-        let run = Run::begin(acting, caller, pack, simulate.id, provider_code);
+        let run = Run::begin(
+            acting,
+            caller,
+            About {
+                pack,
+                id: simulate.id,
+                provider_code,
+                day: checked.day(),
+            },
+        );
         let entry = run.entry(State::Checking, None);
         self.journal
             .begin(&entry, &[State::Failed, State::Simulated, State::Contested])
@@ -181,7 +190,7 @@ impl Connector {
         let ids: Vec<Uuid> = (0..checked.rows()).map(|_| self.ids.next()).collect();
         let context = WireContext {
             id: simulate.id,
-            issued: self.clock.today(),
+            issued: run.day,
             document: &[],
             ids: &ids,
         };
@@ -237,7 +246,7 @@ impl Connector {
         lang: Lang,
         watch: &Stopwatch,
     ) -> Result<Issued, Error> {
-        let era = self.memory.era();
+        let era = self.memory.era(caller);
         let authorized = watch.waiting(self.authorized_as(caller, agreed)).await?;
         let physician_id = authorized.principal.physician.ehealth_id.clone();
         let entry = self.simulated_entry(id, &physician_id).await?;
@@ -256,7 +265,16 @@ impl Connector {
         }
         let content = self.memory.fingerprint(&waiting.values()?);
         let acting = Acting::begin(self, caller, authorized, watch);
-        let run = Run::begin(acting, caller, pack, id, provider_code);
+        let run = Run::begin(
+            acting,
+            caller,
+            About {
+                pack,
+                id,
+                provider_code,
+                day: checked.day(),
+            },
+        );
         self.journal.begin(&run.entry(State::Signing, None), &[State::Simulated]).await?;
         let page = Page {
             checked,
@@ -323,7 +341,16 @@ impl Connector {
             return Err(Error::UnknownSimulation);
         }
         let acting = Acting::begin(self, caller, authorized, watch);
-        let run = Run::begin(acting, caller, pack, contest.id, provider_code);
+        let run = Run::begin(
+            acting,
+            caller,
+            About {
+                pack,
+                id: contest.id,
+                provider_code,
+                day: self.clock.today(),
+            },
+        );
         let reference = Some(waiting.simulation.reference.clone());
         // From here on the journal says that it may be contested, whatever happens to this process: such a simulation is not paid.
         let noted = Settlement {

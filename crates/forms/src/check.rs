@@ -112,6 +112,7 @@ pub struct Checked {
     rows: usize,
     provider_code: Option<String>,
     ehealth_id: Option<String>,
+    day: Date,
 }
 
 /// As much of the values as can be read, for a preview. Wiped when dropped, as [`Checked`] is.
@@ -166,6 +167,12 @@ impl Checked {
     #[must_use]
     pub fn ehealth_id(&self) -> Option<&str> {
         self.ehealth_id.as_deref()
+    }
+
+    /// The day they were checked for: the only one their pages and messages may bear.
+    #[must_use]
+    pub const fn day(&self) -> Date {
+        self.day
     }
 }
 
@@ -228,6 +235,7 @@ impl Pack {
                 rows: rows.map_or(0, Vec::len),
                 provider_code: role(&self.roles.provider_code),
                 ehealth_id: role(&self.roles.ehealth_id),
+                day: context.today,
                 totals: totals.clone(),
                 values,
             })

@@ -155,17 +155,25 @@ fn facts(link: &Link, caller: &Caller, headers: &HeaderMap, lang: Lang) -> LinkF
         (Some(_), _) => SoftwareFact::Unknown,
     };
     let of_this_user = caller.key == KeyFact::Right && caller.origin.is_none();
-    // Whoever has the file can check it, and whoever has not learns nothing of the key.
-    let challenge = only(headers, &CHALLENGE).ok().flatten().filter(|said| is_challenge(said));
-    let proof = challenge.map(|challenge| private::proof(link.connection_key(), challenge));
     LinkFacts {
         key: caller.key,
         software,
         version: link.options().version.to_owned(),
         environment: link.options().environment.to_owned(),
-        proof,
+        proof: proof(link, caller, headers),
         refused: if of_this_user { link.lately_refused(lang) } else { Vec::new() },
     }
+}
+
+/// The answer to a challenge, by the key that the caller would know: whoever has it can check it, and whoever has not learns nothing of it.
+/// A web application gets one for each key of its origin.
+fn proof(link: &Link, caller: &Caller, headers: &HeaderMap) -> Option<String> {
+    let challenge = only(headers, &CHALLENGE).ok().flatten().filter(|said| is_challenge(said))?;
+    let Some(origin) = &caller.origin else {
+        return Some(private::proof(link.connection_key(), challenge));
+    };
+    let proofs: Vec<String> = link.keys_of(origin).iter().map(|key| key.proof(challenge, link.port())).collect();
+    Some(proofs.join(" "))
 }
 
 /// Long enough that nobody can have collected the answers, and no longer than it need be.
@@ -205,7 +213,8 @@ fn preflight(headers: &HeaderMap) -> Response {
     given.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "X-EConnector-Key, X-EConnector-Software, X-EConnector-Physician, Content-Type, Accept-Language, Authorization",
+            "X-EConnector-Key, X-EConnector-Software, X-EConnector-Physician, X-EConnector-Challenge, Content-Type, Accept-Language, \
+             Authorization",
         ),
     );
     given.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

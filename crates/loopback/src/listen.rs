@@ -456,13 +456,54 @@ mod tests {
         }
     }
 
+    /// Ten ports in a row that were free, and are held. Below those that systems give to whoever asks for any.
+    async fn ten_in_a_row() -> (u16, Vec<Vec<(SocketAddr, TcpListener)>>) {
+        for first in (20_000..30_000).step_by(10) {
+            let mut held = Vec::new();
+            for port in first..first + 10 {
+                held.extend(bind_both(port).await);
+            }
+            if held.len() == 10 {
+                return (first, held);
+            }
+        }
+        panic!("no ten free ports in a row");
+    }
+
     #[tokio::test]
     async fn ten_ports_are_tried_and_then_it_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, mut held) = ten_in_a_row().await;
+        let refused = listen(Router::new(), link(folder.path(), first)).await.err();
+        let Some(LinkError::NoPort { first: from, last, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((from, last), (first, first + 9));
+        assert!(!folder.path().join("connection.json").exists());
+
+        drop(held.pop());
+        let listening = listen(Router::new(), link(folder.path(), first)).await.unwrap();
+        assert!(listening.addresses().iter().all(|address| address.port() == first + 9));
+        listening.stop().await;
+    }
+
+    #[tokio::test]
+    async fn after_the_last_port_of_all_comes_none() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 65535)).await;
         let folder = tempfile::tempdir().unwrap();
         let refused = listen(Router::new(), link(folder.path(), 65535)).await.err();
         // Whoever has it, it is not ours.
-        assert!(matches!(refused, Some(LinkError::NoPort { first: 65535, .. })), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                Some(LinkError::NoPort {
+                    first: 65535,
+                    last: 65535,
+                    ..
+                })
+            ),
+            "{refused:?}"
+        );
         assert!(!folder.path().join("connection.json").exists());
         drop(taken);
     }

@@ -39,6 +39,12 @@ impl Digest {
         hex(&self.0)
     }
 
+    /// That whoever answers at this port knows the key of a web application. The port is in it: a page tries one after the other, and
+    /// whoever took one before this program could fetch the answer here and give it as his own.
+    pub(crate) fn proof(&self, challenge: &str, port: u16) -> String {
+        authenticated(&self.0, &format!("{challenge} {port}"))
+    }
+
     /// Whether this is the key's. Takes the same time whatever the key.
     pub(crate) fn fits(&self, key: &str) -> bool {
         self.0.ct_eq(&Self::of(key).0).into()
@@ -47,8 +53,12 @@ impl Digest {
 
 /// That whoever answers a challenge knows the key: HMAC-SHA256 (RFC 2104) of the challenge, in hexadecimal digits.
 pub(crate) fn proof(key: &Secret, challenge: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
-    hex(hmac::sign(&key, challenge.as_bytes()).as_ref())
+    authenticated(key.reveal().as_bytes(), challenge)
+}
+
+fn authenticated(key: &[u8], message: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hex(hmac::sign(&key, message.as_bytes()).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -158,6 +168,11 @@ mod tests {
         assert_eq!(
             proof(&Secret::new("Jefe"), "what do ya want for nothing?"),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        // By Python's hashlib and hmac.
+        assert_eq!(
+            Digest::of("Jefe").proof("5fbc9b2e-challenge", 17943),
+            "0549c1ea159180e078a8190f61d7d8bc18538d993f245fb0b34425111e78908a"
         );
         // The reference value of SHA-256 of nothing (FIPS 180-4 test vectors).
         assert_eq!(

@@ -196,7 +196,9 @@ pub struct LinkFacts {
     /// `training`, `integration` or `production`.
     pub environment: String,
     /// To a request with `X-EConnector-Challenge` (16 to 128 visible ASCII characters): HMAC-SHA256 of it under the connection file's key,
-    /// in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers.
+    /// in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers. To a page of a
+    /// listed web application: HMAC-SHA256 of the challenge, a blank and the port that answers (`… 17943`), under the 32 bytes of SHA-256 of
+    /// its key; where its origin has several keys, one proof for each, with blanks between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<String>,
     /// The last requests that were refused, newest first: for who has the connection file's key.

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{process::Command, sync::Arc, time::Duration};
+use std::{
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use econnector_base::{Explain, Fault, Secret};
 use econnector_net::{
@@ -16,7 +20,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{OffsetDateTime, macros::datetime};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -103,7 +107,7 @@ impl Behaviour {
     }
 }
 
-async fn serve(leaf: &Leaf, clients: Option<&Ca>, behaviour: Behaviour) -> u16 {
+fn acceptor(leaf: &Leaf, clients: Option<&Ca>) -> TlsAcceptor {
     let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap();
@@ -123,7 +127,11 @@ async fn serve(leaf: &Leaf, clients: Option<&Ca>, behaviour: Behaviour) -> u16 {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(leaf.key.serialize_der()));
     let mut config = builder.with_single_cert(vec![leaf.der.clone()], key).unwrap();
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(leaf: &Leaf, clients: Option<&Ca>, behaviour: Behaviour) -> u16 {
+    let acceptor = acceptor(leaf, clients);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -339,25 +347,34 @@ async fn redirects_are_not_followed() {
     );
 }
 
+fn through(ca: &Ca, url: String, bypass: &str) -> TransportOptions {
+    TransportOptions {
+        proxy: Some(ProxySettings::Through {
+            url,
+            credentials: Some(("user".into(), Secret::new("fictitious"))),
+            bypass: bypass.to_owned(),
+        }),
+        ..trusting(ca)
+    }
+}
+
+/// A service that only a proxy knows.
+async fn behind_a_proxy(ca: &Ca) -> u16 {
+    let leaf = ca.leaf("kms.invalid", datetime!(2020-01-01 0:00 UTC), datetime!(2040-01-01 0:00 UTC));
+    serve(&leaf, None, Behaviour::Answer(OK)).await
+}
+
 #[tokio::test]
 async fn a_proxy_is_used_believed_in_nothing_and_bypassed_for_loopback() {
     let ca = Ca::new("CA");
-    let long = (datetime!(2020-01-01 0:00 UTC), datetime!(2040-01-01 0:00 UTC));
-    let target = serve(&ca.leaf("kms.invalid", long.0, long.1), None, Behaviour::Answer(OK)).await;
-    let through = |port: u16| TransportOptions {
-        proxy: Some(ProxySettings::Through {
-            url: format!("http://127.0.0.1:{port}"),
-            credentials: Some(("user".into(), Secret::new("fictitious"))),
-            bypass: String::new(),
-        }),
-        ..trusting(&ca)
-    };
+    let target = behind_a_proxy(&ca).await;
+    let through = |port: u16| through(&ca, format!("http://127.0.0.1:{port}"), "");
 
-    let open = proxy(Some(target)).await;
-    assert_eq!(ask(&through(open), "https://kms.invalid/").await.ok().unwrap().status, 200);
+    let open = proxy(Some(target), None).await;
+    assert_eq!(ask(&through(open.port), "https://kms.invalid/").await.ok().unwrap().status, 200);
 
-    let closed = proxy(None).await;
-    let refused = error(&through(closed), "https://kms.invalid/").await;
+    let closed = proxy(None, None).await;
+    let refused = error(&through(closed.port), "https://kms.invalid/").await;
     assert_eq!(
         refused,
         NetError::Proxy {
@@ -386,6 +403,57 @@ async fn a_proxy_is_used_believed_in_nothing_and_bypassed_for_loopback() {
 }
 
 #[tokio::test]
+async fn a_host_exempted_from_the_proxy_is_never_asked_of_it() {
+    let ca = Ca::new("CA");
+    let proxy = proxy(Some(behind_a_proxy(&ca).await), None).await;
+    let options = through(
+        &ca,
+        format!("http://127.0.0.1:{}", proxy.port),
+        "mysecu.invalid, .intern.invalid,10.0.0.0/8",
+    );
+    // Directly they have no address: that is how the direct way shows.
+    for host in ["mysecu.invalid", "ws.mysecu.invalid", "kms.intern.invalid"] {
+        assert_eq!(
+            error(&options, &format!("https://{host}/")).await,
+            NetError::Resolve { host: host.into() }
+        );
+    }
+    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
+    assert_eq!(ask(&options, "https://kms.invalid/").await.ok().unwrap().status, 200);
+    assert_eq!(proxy.asked(), ["kms.invalid:443"]);
+}
+
+#[tokio::test]
+async fn the_line_to_a_proxy_is_encrypted_where_it_is_to_be_and_only_there() {
+    let (ca, stranger) = (Ca::new("CA"), Ca::new("Stranger"));
+    let target = behind_a_proxy(&ca).await;
+    let refused = NetError::Proxy {
+        host: "kms.invalid".into(),
+    };
+    let encrypted = proxy(Some(target), Some(acceptor(&ca.server(), None))).await;
+    let url = |scheme: &str, port: u16| format!("{scheme}://localhost:{port}");
+    let well = ask(&through(&ca, url("https", encrypted.port), ""), "https://kms.invalid/").await;
+    assert_eq!(well.ok().unwrap().status, 200);
+    assert_eq!(encrypted.asked(), ["kms.invalid:443"]);
+    assert_eq!(
+        error(&through(&ca, url("http", encrypted.port), ""), "https://kms.invalid/").await,
+        refused
+    );
+
+    let plain = proxy(Some(target), None).await;
+    assert_eq!(
+        error(&through(&ca, url("https", plain.port), ""), "https://kms.invalid/").await,
+        refused
+    );
+
+    // A proxy that is not the one we know does not hear the password.
+    let foreign = proxy(Some(target), Some(acceptor(&stranger.server(), None))).await;
+    let error = error(&through(&ca, url("https", foreign.port), ""), "https://kms.invalid/").await;
+    assert!(error.certainly_not_sent(), "{error}");
+    assert!(foreign.asked().is_empty());
+}
+
+#[tokio::test]
 async fn nothing_travels_in_clear() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -411,28 +479,57 @@ async fn nothing_travels_in_clear() {
     assert!(called.is_err(), "somebody was called");
 }
 
-/// Lets every tunnel through to `target`, when the caller has named itself; refuses otherwise.
-async fn proxy(target: Option<u16>) -> u16 {
+/// A proxy, and for whom it was asked to open a tunnel.
+struct Tunnels {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Tunnels {
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Lets every tunnel through to `target`, when the caller has named itself; refuses otherwise. With `tls` it speaks nothing else.
+async fn proxy(target: Option<u16>, tls: Option<TlsAcceptor>) -> Tunnels {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let noted = Arc::clone(&asked);
     tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut request = [0; 2048];
-            let read = client.read(&mut request).await.unwrap();
-            let named = String::from_utf8_lossy(&request[..read])
-                .to_lowercase()
-                .contains("proxy-authorization: basic ");
-            match target.filter(|_| named) {
-                None => client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap(),
-                Some(target) => {
-                    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-                    let mut server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        while let Ok((line, _)) = listener.accept().await {
+            match &tls {
+                None => tunnel(line, target, &noted).await,
+                Some(tls) => {
+                    if let Ok(line) = tls.accept(line).await {
+                        tunnel(line, target, &noted).await;
+                    }
                 }
             }
         }
     });
-    port
+    Tunnels { port, asked }
+}
+
+async fn tunnel(mut client: impl AsyncRead + AsyncWrite + Unpin, target: Option<u16>, asked: &Mutex<Vec<String>>) {
+    let mut request = [0; 2048];
+    let read = client.read(&mut request).await.unwrap();
+    let request = String::from_utf8_lossy(&request[..read]);
+    let Some(host) = request.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()) else {
+        // Somebody speaks something else.
+        return;
+    };
+    asked.lock().unwrap().push(host.to_owned());
+    let named = request.to_lowercase().contains("proxy-authorization: basic ");
+    match target.filter(|_| named) {
+        None => client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap(),
+        Some(target) => {
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let mut server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        }
+    }
 }
 
 #[test]

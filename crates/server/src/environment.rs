@@ -131,10 +131,7 @@ impl ServerSettings {
                     trust_store_password: reader
                         .optional_secret("TRUSTSTORE_KMS_PASSWORD")
                         .and_then(|source| reader.now(&source)),
-                    trust_store_aliases: ["ROOT_SIGNING_CA_ALIAS", "SIGNING_CA_ALIAS", "TIMESTAMP_CA_ALIAS"]
-                        .into_iter()
-                        .filter_map(|name| reader.optional(name))
-                        .collect(),
+                    trust_store_aliases: reader.aliases(),
                 },
                 mysecu: MySecuPart {
                     sts_url: reader.service("CCSS_URL", "/ws/soap/trust", profile.map(Profile::sts)),
@@ -233,6 +230,22 @@ impl Reader<'_> {
             self.wrong(NAME, "contradicts SPRING_PROFILES_ACTIVE", "Remove one of the two");
         }
         given.or(by_profile).unwrap_or(Environment::Production)
+    }
+
+    /// Which entries of the KMS's trust store count. Without the one of the signatures or of the timestamps no signature would be
+    /// believed, and the first document would be the one to tell: all three, or none.
+    fn aliases(&self) -> Vec<String> {
+        let given = ["ROOT_SIGNING_CA_ALIAS", "SIGNING_CA_ALIAS", "TIMESTAMP_CA_ALIAS"].map(|name| (name, self.optional(name)));
+        let (set, missing): (Vec<_>, Vec<_>) = given.iter().partition(|(_, alias)| alias.is_some());
+        let what = match set.as_slice() {
+            [] => return Vec::new(),
+            [(one, _)] => format!("is not set, and {one} is"),
+            _ => "is not set, and the others are".to_owned(),
+        };
+        for (name, _) in missing {
+            self.wrong(name, what.as_str(), "Set all three, or none");
+        }
+        given.into_iter().filter_map(|(_, alias)| alias).collect()
     }
 
     /// The seven of the official server.
@@ -533,7 +546,6 @@ mod tests {
             ("INSTALL_MSFFONTS", "true"),
             ("ECONNECTOR_CLIENT_FILE", "/c.toml"),
             ("DEBUG_LOG", "true"),
-            ("SIGNING_CA_ALIAS", "signing_ca"),
         ])
         .unwrap();
         assert_eq!(settings.notes.len(), 4, "{:?}", settings.notes);
@@ -543,6 +555,37 @@ mod tests {
                 .iter()
                 .any(|note| note.starts_with("ECONNECTOR_CLIENT_FILE is not known"))
         );
-        assert_eq!(settings.connector.kms.trust_store_aliases, ["signing_ca"]);
+    }
+
+    #[test]
+    fn the_three_aliases_come_together_or_not_at_all() {
+        const ALL: [(&str, &str); 3] = [
+            ("ROOT_SIGNING_CA_ALIAS", "root"),
+            ("SIGNING_CA_ALIAS", "signing"),
+            ("TIMESTAMP_CA_ALIAS", "timestamp"),
+        ];
+        assert_eq!(
+            read(&ALL).unwrap().connector.kms.trust_store_aliases,
+            ["root", "signing", "timestamp"]
+        );
+        assert!(read(&[]).unwrap().connector.kms.trust_store_aliases.is_empty());
+        for (missing, _) in ALL {
+            let (given, absent): (Vec<_>, Vec<_>) = ALL.into_iter().partition(|(name, _)| *name != missing);
+            let one_missing = wrong(&given);
+            assert_eq!((one_missing.len(), one_missing[0].name.as_str()), (1, missing));
+            assert_eq!(
+                one_missing[0].to_string(),
+                format!("{missing}: is not set, and the others are. Set all three, or none")
+            );
+            // Empty counts as absent.
+            let two_missing = wrong(&[absent[0], (given[0].0, " ")]);
+            let names: Vec<&str> = two_missing.iter().map(|wrong| wrong.name.as_str()).collect();
+            assert_eq!(names, [given[0].0, given[1].0]);
+            assert!(
+                two_missing
+                    .iter()
+                    .all(|wrong| wrong.what == format!("is not set, and {missing} is"))
+            );
+        }
     }
 }

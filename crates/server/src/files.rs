@@ -12,6 +12,9 @@ use crate::environment::ServerSettings;
 use crate::tls::{Opened, open_p12, valid_now};
 use crate::wrong::{Wrong, unreadable};
 
+/// The three that choose entries of the KMS's trust store.
+const ALIASES: &str = "ROOT_SIGNING_CA_ALIAS, SIGNING_CA_ALIAS, TIMESTAMP_CA_ALIAS";
+
 /// What the files hold.
 pub(crate) struct Files {
     pub(crate) tls: Opened,
@@ -28,6 +31,7 @@ pub(crate) struct Files {
 /// Everything wrong.
 pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Files, Vec<Wrong>> {
     let mut wrong = Vec::new();
+    let mut notes = Vec::new();
     let mut expiries = Vec::new();
     let tls = settings.tls.open(now).map_err(|found| wrong.extend(found)).ok();
     if let Some(tls) = &tls {
@@ -47,12 +51,22 @@ pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Fil
         Err(found) => wrong.push(found),
     }
     match econnector_assembly::trust_store(&settings.connector.kms) {
-        Ok(store) if store.earliest_expiry() <= now => wrong.push(Wrong::new(
-            "TRUSTSTORE_KMS_FILENAME",
-            format!("a certificate in it ended on {}", store.earliest_expiry().date()),
-            "Get the present trust store of the KMS, or choose its entries by ROOT_SIGNING_CA_ALIAS, SIGNING_CA_ALIAS, TIMESTAMP_CA_ALIAS",
-        )),
-        Ok(store) => expiries.push(("trust_store", store.earliest_expiry())),
+        Ok(trust) => {
+            let until = trust.store.earliest_expiry();
+            if until <= now {
+                wrong.push(Wrong::new(
+                    "TRUSTSTORE_KMS_FILENAME",
+                    format!("a certificate in it ended on {}", until.date()),
+                    format!("Get the present trust store of the KMS, or choose its entries by {ALIASES}"),
+                ));
+            }
+            if trust.aliases_ignored {
+                notes.push(format!(
+                    "{ALIASES} change nothing: the entries of TRUSTSTORE_KMS_FILENAME have no names (PEM), and all of them count"
+                ));
+            }
+            expiries.push(("trust_store", until));
+        }
         Err(error) => wrong.push(trust_store(&error)),
     }
     match anchors("ECONNECTOR_MYSECU_SIGNING_FILE", &mysecu.answer_anchors) {
@@ -90,10 +104,11 @@ pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Fil
             .unwrap_or_default(),
         None => Clients::default(),
     };
+    notes.extend(clients.unbounded().iter().map(|name| acts_for_all(name)));
     match tls {
         Some(tls) if wrong.is_empty() => Ok(Files {
             tls,
-            notes: clients.unbounded().iter().map(|name| acts_for_all(name)).collect(),
+            notes,
             clients: Arc::new(clients),
             expiries,
         }),
@@ -115,7 +130,7 @@ fn trust_store(error: &AssemblyError) -> Wrong {
     match error {
         AssemblyError::File { path, error, .. } => unreadable(NAME, path, error),
         AssemblyError::Alias { alias, known, .. } => Wrong::new(
-            "ROOT_SIGNING_CA_ALIAS, SIGNING_CA_ALIAS, TIMESTAMP_CA_ALIAS",
+            ALIASES,
             format!("the trust store has no entry \"{alias}\""),
             format!("It has: {}. Choose among these, or remove the three to take all", known.join(", ")),
         ),

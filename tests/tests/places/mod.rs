@@ -5,15 +5,16 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use econnector_api::Door;
 use econnector_assembly::{Host, assemble};
 use econnector_connector::Connector;
+use econnector_forms::Lang;
 use econnector_identity::{Browser, NoKeyring};
-use econnector_loopback::{Link, LinkOptions, Rules, listen};
+use econnector_loopback::{Answer as Said, Link, LinkOptions, Rules, TrainingTokens, WaitingKind, listen};
 use econnector_tests::{Answer, Control, Programs, browser, log_in_by_http};
 use econnector_training::Training;
 use http::{Method, Request};
@@ -25,6 +26,12 @@ pub const SOFTWARE: &str = "Contract tests";
 pub const PHYSICIAN: &str = "1900000001";
 /// She herself, in her own name: her `sub` at the stand-in of AeS, and her eHealthID.
 const HERSELF: &str = "6b1f7c52-3f3e-4a53-9a53-1d5c0b6f0001 1900000001";
+
+/// What else calls at the loopback door in tests: the samples.
+const SAMPLES: [&str; 4] = ["Sample Python", "Sample JavaScript", "Sample CSharp", "Sample calls"];
+
+/// What the physician was asked at her window, and about which software.
+pub type Asked = Arc<Mutex<Vec<(WaitingKind, String)>>>;
 
 /// A body and its media type.
 pub type Body = Option<(String, Vec<u8>)>;
@@ -44,6 +51,9 @@ pub struct Place {
     pub token: String,
     /// What every caller of this door sends, whoever the physician is.
     pub headers: Vec<(String, String)>,
+    /// What a caller sends to act in the physician's name.
+    acting: Vec<(String, String)>,
+    link: Option<Link>,
     /// A ready file or a connection file; the window has none.
     pub file: PathBuf,
     way: Way,
@@ -74,13 +84,11 @@ async fn trained() -> (Training, Arc<Connector>) {
     (training, connector)
 }
 
-/// A link of a user of its own, as an installation may open it; any free port.
-pub fn link(folder: &Path) -> Link {
+/// A link of a user of its own, as an installation may open it: any free port, this software allowed.
+fn link(folder: &Path, allowed: &[&str]) -> Link {
     let rules = Rules {
         port: 0,
-        software: [SOFTWARE, "Sample Python", "Sample JavaScript", "Sample CSharp", "Sample calls"]
-            .map(ToOwned::to_owned)
-            .into(),
+        software: allowed.iter().map(|&name| name.to_owned()).collect(),
         ..Rules::default()
     };
     Link::open(LinkOptions {
@@ -93,16 +101,23 @@ pub fn link(folder: &Path) -> Link {
     .unwrap()
 }
 
+fn bearer(token: &str) -> Vec<(String, String)> {
+    vec![("Authorization".to_owned(), format!("Bearer {token}"))]
+}
+
 impl Place {
     /// The window's door, in this process.
     pub async fn window() -> Self {
         let (training, connector) = trained().await;
         let control = Control::at(&training.sandbox().ready().control);
+        let token = control.token_of(PHYSICIAN).await;
         Self {
             name: "window",
-            token: control.token_of(PHYSICIAN).await,
+            acting: bearer(&token),
+            token,
             control,
             headers: Vec::new(),
+            link: None,
             file: PathBuf::new(),
             way: Way::InProcess(econnector_api::router(connector, Door::Desktop(None))),
             _alive: Box::new(training),
@@ -111,30 +126,59 @@ impl Place {
 
     /// Practice software's door: the real guard on a real port; the software was allowed by the installation and is trusted for today.
     pub async fn loopback() -> Self {
+        let place = Self::loopback_allowing(&[&[SOFTWARE], &SAMPLES[..]].concat()).await;
+        place.link.as_ref().unwrap().trust_today(SOFTWARE, HERSELF).unwrap();
+        place
+    }
+
+    /// The same in the session of the physician, who logged in at the desktop; the caller has no token.
+    pub async fn loopback_in_her_session() -> Self {
+        let mut place = Self::loopback().await;
+        place.log_in("dr.weber").await;
+        place.acting.clear();
+        place
+    }
+
+    /// The same of a user whom no software has called yet: it asks about each.
+    pub async fn loopback_of_a_new_user() -> Self {
+        Self::loopback_allowing(&[]).await
+    }
+
+    async fn loopback_allowing(software: &[&str]) -> Self {
         let (training, connector) = trained().await;
-        let control = Control::at(&training.sandbox().ready().control);
+        let ready = training.sandbox().ready();
+        let control = Control::at(&ready.control);
+        let token = control.token_of(PHYSICIAN).await;
         let folder = tempfile::tempdir().unwrap();
-        let link = link(folder.path());
+        let link = link(folder.path(), software);
+        link.offer_tokens(TrainingTokens {
+            token_endpoint: ready.token_endpoint.clone(),
+            ca_pem: ready.ca_pem.clone(),
+            client_id: ready.client_id.clone(),
+            client_secret: ready.client_secret.clone(),
+            ehealth_id: ready.ehealth_id.clone(),
+        });
         let listening = listen(econnector_api::router(connector, Door::Loopback(link.clone())), link.clone())
             .await
             .unwrap();
-        link.trust_today(SOFTWARE, HERSELF).unwrap();
         let file = folder.path().join("connection.json");
         let connection: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         Self {
             name: "loopback",
-            token: control.token_of(PHYSICIAN).await,
+            acting: bearer(&token),
+            token,
             control,
             headers: vec![
                 ("X-EConnector-Key".to_owned(), connection["key"].as_str().unwrap().to_owned()),
                 ("X-EConnector-Software".to_owned(), SOFTWARE.to_owned()),
             ],
+            link: Some(link),
             file,
             way: Way::Http {
                 client: browser(None),
                 base: connection["url"].as_str().unwrap().to_owned(),
             },
-            _alive: Box::new((training, listening, link, folder)),
+            _alive: Box::new((training, listening, folder)),
         }
     }
 
@@ -142,16 +186,19 @@ impl Place {
     pub async fn window_on_a_port() -> Self {
         let (training, connector) = trained().await;
         let control = Control::at(&training.sandbox().ready().control);
+        let token = control.token_of(PHYSICIAN).await;
         let folder = tempfile::tempdir().unwrap();
-        let router = econnector_api::router(connector, Door::Desktop(Some(link(folder.path()))));
+        let router = econnector_api::router(connector, Door::Desktop(Some(link(folder.path(), &[]))));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
         Self {
             name: "window on a port",
-            token: control.token_of(PHYSICIAN).await,
+            acting: bearer(&token),
+            token,
             control,
             headers: Vec::new(),
+            link: None,
             file: PathBuf::new(),
             way: Way::Http {
                 client: browser(None),
@@ -165,11 +212,14 @@ impl Place {
     pub async fn hospital() -> Self {
         let programs = Programs::with_server().await;
         let control = Control::at(programs.field("control"));
+        let token = control.token_of(PHYSICIAN).await;
         Self {
             name: "hospital",
-            token: control.token_of(PHYSICIAN).await,
+            acting: bearer(&token),
+            token,
             control,
             headers: Vec::new(),
+            link: None,
             file: programs.file(),
             way: Way::Http {
                 client: browser(Some(&std::fs::read(programs.field("ca_pem")).unwrap())),
@@ -177,6 +227,40 @@ impl Place {
             },
             _alive: Box::new(programs),
         }
+    }
+
+    /// The same for a caller that has an API key, and says for whom it works.
+    pub async fn hospital_by_key() -> Self {
+        let mut place = Self::hospital().await;
+        place.acting = vec![
+            ("X-EConnector-Key".to_owned(), place.said("api_key")),
+            ("X-EConnector-Physician".to_owned(), PHYSICIAN.to_owned()),
+        ];
+        place
+    }
+
+    /// From now on the physician says yes at her window to every software and, once each, to whatever it wants. What she was asked.
+    pub fn says_yes(&self) -> Asked {
+        let link = self.link.clone().unwrap();
+        let asked = Asked::default();
+        let heard = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut seen = link.view(Lang::En);
+            loop {
+                for waiting in seen.waiting {
+                    match waiting.kind {
+                        WaitingKind::Consent => link.decide(&waiting.software, true).unwrap(),
+                        WaitingKind::Approval => link.answer(waiting.id, Said::Once).unwrap(),
+                    }
+                    heard
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((waiting.kind, waiting.software));
+                }
+                seen = link.changed(seen.revision, Duration::from_secs(60), Lang::En).await;
+            }
+        });
+        asked
     }
 
     /// What the ready file or the connection file says.
@@ -214,16 +298,21 @@ impl Place {
         panic!("not logged in");
     }
 
-    /// A request of somebody who has a token.
+    /// A request in the physician's name.
     pub async fn call(&self, method: Method, path: &str, body: Body) -> Answer {
         self.call_in("en", method, path, body).await
     }
 
     /// The same in a language.
     pub async fn call_in(&self, language: &str, method: Method, path: &str, body: Body) -> Answer {
-        let token = format!("Bearer {}", self.token);
-        self.bare(method, path, &[("authorization", &token), ("accept-language", language)], body)
-            .await
+        self.call_with(&[("accept-language", language)], method, path, body).await
+    }
+
+    /// The same with further headers.
+    pub async fn call_with(&self, headers: &[(&str, &str)], method: Method, path: &str, body: Body) -> Answer {
+        let acting = self.acting.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = acting.chain(headers.iter().copied()).collect();
+        self.bare(method, path, &all, body).await
     }
 
     /// A request with what the door wants and these headers, and nothing else.

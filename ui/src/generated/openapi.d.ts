@@ -978,7 +978,9 @@ export interface components {
             key: components["schemas"]["KeyFact"];
             /**
              * @description To a request with `X-EConnector-Challenge` (16 to 128 visible ASCII characters): HMAC-SHA256 of it under the connection file's key,
-             *     in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers.
+             *     in hexadecimal digits. A program that has the file sees by it that it is not another user's program that answers. To a page of a
+             *     listed web application: HMAC-SHA256 of the challenge, a blank and the port that answers (`… 17943`), under the 32 bytes of SHA-256 of
+             *     its key; where its origin has several keys, one proof for each, with blanks between them.
              */
             proof?: string | null;
             /** @description The last requests that were refused, newest first: for who has the connection file's key. */
@@ -1857,6 +1859,27 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The session is not the one that `X-EConnector-Physician` names */
+        Problem409: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "https://econnector.lu/problems#session-changed",
+                 *       "title": "The session changed",
+                 *       "status": 409,
+                 *       "detail": "Meanwhile somebody else logged in, another physician was chosen, or the session ended. Nothing was sent.",
+                 *       "code": "session-changed",
+                 *       "fault": "you",
+                 *       "next": "Check for whom you are working, then send again."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The body is too large */
         Problem413: {
             headers: {
@@ -2416,6 +2439,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -2475,6 +2499,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -2706,6 +2731,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];
@@ -2819,6 +2845,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3291,6 +3318,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];
@@ -3501,6 +3529,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -5128,6 +5157,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -5257,6 +5287,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];
@@ -6088,6 +6119,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             421: components["responses"]["Problem421"];

@@ -125,6 +125,7 @@ impl Observer for Counted {
 #[derive(Default)]
 pub(crate) struct ExampleDay {
     ahead: Mutex<time::Duration>,
+    days: Mutex<i64>,
     counted: Mutex<Duration>,
 }
 
@@ -341,7 +342,8 @@ pub(crate) fn example_with(kind: &str, name: &str, field: &str, value: &str) -> 
     Patient::new(values)
 }
 
-fn example_day() -> Date {
+/// The day that the examples are checked on.
+pub(crate) fn example_day() -> Date {
     let ecit = packs().iter().find(|pack| pack.kind() == "ecit").unwrap();
     ecit.example_day("illness").unwrap()
 }
@@ -432,6 +434,11 @@ impl Person {
     /// The token ends then.
     pub(crate) fn until(&self, until: OffsetDateTime) {
         self.logged_in.lock().unwrap().as_mut().unwrap().until = until;
+    }
+
+    /// Her token names no provider codes.
+    pub(crate) fn has_no_codes(&self) {
+        self.logged_in.lock().unwrap().as_mut().unwrap().physician.provider_codes.clear();
     }
 
     /// A colleague is.
@@ -561,6 +568,11 @@ impl ExampleDay {
         *self.counted.lock().unwrap() += time;
     }
 
+    /// The next day begins.
+    pub(crate) fn strike_midnight(&self) {
+        *self.days.lock().unwrap() += 1;
+    }
+
     /// Time goes by, on the same day.
     pub(crate) fn pass(&self, time: time::Duration) {
         *self.ahead.lock().unwrap() += time;
@@ -577,7 +589,7 @@ impl Clock for ExampleDay {
     }
 
     fn today(&self) -> Date {
-        example_day()
+        example_day() + time::Duration::days(*self.days.lock().unwrap())
     }
 }
 

@@ -173,6 +173,19 @@ async fn a_fee_note_billed_by_a_hospital_goes_to_the_space_of_the_physician_who_
 }
 
 #[tokio::test]
+async fn a_code_alone_says_nothing_where_the_token_names_none() {
+    let desk = Desk::open().await;
+    desk.person.has_no_codes();
+    for code_in_it in ["90000101", "90000102"] {
+        let sent = xml("mh", "three-lines", 3).replace("90000101", code_in_it);
+        assert_eq!(code(desk.sign(3, PDF, Some(("mh", sent))).await), "physician-mismatch");
+    }
+    assert!(desk.pen.calls().is_empty());
+    // An eCIT names its physician.
+    desk.sign(7, PDF, Some(("ecit", xml("ecit", "illness", 7)))).await.unwrap();
+}
+
+#[tokio::test]
 async fn nothing_is_signed_of_what_does_not_fit() {
     let desk = Desk::open().await;
     let ecit = xml("ecit", "illness", 4);

@@ -53,6 +53,28 @@ fn illness() -> econnector_connector::Values {
 }
 
 #[tokio::test]
+async fn what_needed_no_word_is_not_sent_once_it_has_no_outcome_any_more() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Lose, Say::Refuse("INCONNU")]);
+    assert_eq!(code(desk.issue(1, None).await), "mysecu-outcome-unknown");
+    let prospect = desk.would_issue(1, illness(), None).await.unwrap();
+    assert!(prospect.settled, "nobody is asked");
+    // Meanwhile the authority says that it never had it.
+    desk.cancel(1, None).await.unwrap();
+    let issue = Issue {
+        id: Uuid::from_u128(1),
+        kind: "ecit".into(),
+        values: illness(),
+        replaces: None,
+        reason: None,
+    };
+    let outcome = desk.connector.issue(Caller::OwnSession, issue, Some(prospect), Lang::En).await;
+    assert_eq!(code(outcome), "document-not-deposited");
+    assert_eq!(desk.authority.messages().len(), 2);
+    desk.issue(1, None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_document_that_would_be_refused_is_refused_before_anybody_is_asked() {
     let desk = Desk::open().await;
     let colleague = example_with("ecit", "illness", "physician_ehealth_id", "1900000002");

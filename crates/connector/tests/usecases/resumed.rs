@@ -1,15 +1,29 @@
 //! What is signed and certainly was not sent needs no second signature.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use econnector_connector::Caller;
 use econnector_journal::State;
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, format_description};
 use uuid::Uuid;
 
-use crate::desk::{Desk, Say, code, example_with};
+use crate::desk::{Desk, Say, code, example_day, example_with};
 
 const ALL: [&str; 3] = ["certificate", "sign", "timestamp"];
+
+/// What stands on the pages, as poppler reads it.
+fn text_of(pdf: &[u8]) -> String {
+    let mut reader = Command::new("pdftotext")
+        .args(["-layout", "-", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    reader.stdin.take().unwrap().write_all(pdf).unwrap();
+    String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap()
+}
 
 /// A token that ends right after the signature.
 fn ends_midway(desk: &Desk) {
@@ -105,6 +119,69 @@ async fn a_payment_and_a_page_made_elsewhere_go_on_in_the_same_way() {
     let issued = desk.sign_as(desk.bearer(None), 2, crate::elsewhere::PDF, xml()).await.unwrap();
     assert_eq!((issued.state, desk.pen.calls().as_slice()), (State::Deposited, ALL.as_slice()));
     assert_eq!(desk.authority.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_sent_over_midnight_has_one_day_and_what_waits_for_the_next_is_signed_anew() {
+    let desk = Desk::open().await;
+    let clock = Arc::clone(&desk.clock);
+    desk.pen.after("timestamp", move || clock.strike_midnight());
+    let issued = desk.issue(1, None).await.unwrap();
+    let (_, sent) = desk.authority.messages().remove(0);
+    let that_day = format!("<dateEtablissement>{}<", example_day());
+    assert!(sent.contains(&that_day), "{that_day}: {sent}");
+    let printed = example_day()
+        .format(&format_description::parse_borrowed::<2>("[day].[month].[year]").unwrap())
+        .unwrap();
+    for volet in issued.volets {
+        let text = text_of(&volet.content);
+        assert!(text.contains(&printed), "{printed} on {}: {text}", volet.name);
+    }
+
+    desk.authority.will(&[Say::NotReached]);
+    assert_eq!(code(desk.issue(2, None).await), "mysecu-status");
+    desk.clock.strike_midnight();
+    desk.issue(2, None).await.unwrap();
+    assert_eq!(desk.pen.calls().len(), 3 * 3);
+}
+
+#[tokio::test]
+async fn what_a_caller_did_with_her_own_token_outlives_whoever_is_at_the_desk() {
+    let desk = Desk::open().await;
+    let caller = desk.bearer(None);
+    let deposited = desk.issue_as(caller.clone(), 1).await.unwrap();
+    let at_the_desk = desk.issue(3, None).await.unwrap();
+    ends_midway(&desk);
+    assert_eq!(code(desk.issue_as(caller.clone(), 2).await), "token-expired-midway");
+    has_a_new_one(&desk);
+    assert!(deposited.fresh && at_the_desk.fresh);
+    assert_eq!(desk.pen.calls().len(), 3 * 3);
+
+    desk.connector.logout().await.unwrap();
+    desk.person.come_back();
+    assert!(desk.connector.volet(&caller, Uuid::from_u128(1), "caisse").await.is_ok());
+    desk.issue_as(caller.clone(), 2).await.unwrap();
+    assert_eq!(desk.pen.calls().len(), 3 * 3, "not signed twice");
+    assert_eq!(
+        code(desk.volet(3, "caisse").await),
+        "document-unknown",
+        "forgotten with its session"
+    );
+}
+
+#[tokio::test]
+async fn what_a_secretary_had_signed_is_signed_anew_by_the_physician_herself() {
+    for at_the_desk in [true, false] {
+        let desk = Desk::open().await;
+        let caller = || if at_the_desk { Caller::OwnSession } else { desk.bearer(None) };
+        desk.person.become_a_secretary_of_dr_weber();
+        desk.authority.will(&[Say::NotReached]);
+        assert_eq!(code(desk.issue_as(caller(), 1).await), "mysecu-status");
+        desk.person.come_back();
+        desk.issue_as(caller(), 1).await.unwrap();
+        assert_eq!(desk.entry(1).await.who.actor_id, "anne");
+        assert_eq!(desk.pen.calls().len(), 2 * 3, "whose name is in the journal had it signed");
+    }
 }
 
 #[tokio::test]

@@ -276,10 +276,12 @@ async fn log_out(keeper: &Arc<Keeper<World>>, over: &Mutex<HashSet<usize>>) -> R
 /// Asks for a token as the rest of the program does, and sees that it is nobody's who had logged out before.
 async fn call(keeper: &Arc<Keeper<World>>, over: &Mutex<HashSet<usize>>) -> Result<Authorized, IdentityError> {
     let gone = over.lock().unwrap().clone();
+    let asked = keeper.endpoint().now();
     let authorized = keeper.authorized(None).await;
     if let Ok(given) = &authorized {
         let (family, _) = numbers(&given.token);
         assert!(!gone.contains(&family), "a token of somebody who had logged out");
+        assert!(given.principal.until > asked.at_aes, "a token that was over when it was asked for");
         let aes = keeper.endpoint().aes.lock().unwrap();
         assert_eq!(aes.families[family].actor, given.principal.actor.id);
     }

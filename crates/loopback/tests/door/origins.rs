@@ -1,9 +1,30 @@
 use econnector_base::Explain as _;
 use econnector_loopback::{OriginRule, Rules};
 
-use crate::kit::{NAME, door, door_with, rules};
+use crate::kit::{NAME, Told, door, door_with, rules};
 
 const PAGE: &str = "https://praxis.example";
+
+/// An installation that gives the page these keys.
+fn giving(keys: &[&str]) -> Rules {
+    let rule = |key: &&str| OriginRule {
+        origin: PAGE.into(),
+        key_sha256: hex(digest(key).as_ref()),
+    };
+    Rules {
+        software: vec![NAME.into()],
+        origins: keys.iter().map(rule).collect(),
+        ..rules()
+    }
+}
+
+fn digest(key: &str) -> ring::digest::Digest {
+    ring::digest::digest(&ring::digest::SHA256, key.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 #[tokio::test]
 async fn a_listed_page_calls_with_its_own_key_and_reads_the_answer() {
@@ -68,7 +89,13 @@ async fn a_preflight_reveals_nothing_to_others() {
     assert_eq!(told.header("access-control-allow-origin"), Some(PAGE));
     assert_eq!(told.header("access-control-allow-private-network"), Some("true"));
     let allowed = told.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
-    for header in ["x-econnector-key", "x-econnector-software", "content-type", "authorization"] {
+    for header in [
+        "x-econnector-key",
+        "x-econnector-software",
+        "x-econnector-challenge",
+        "content-type",
+        "authorization",
+    ] {
         assert!(allowed.contains(header), "{allowed}");
     }
     assert!(told.header("access-control-allow-methods").unwrap().contains("POST"));
@@ -88,19 +115,53 @@ async fn a_preflight_reveals_nothing_to_others() {
 }
 
 #[tokio::test]
+async fn the_program_proves_to_a_page_that_it_knows_its_key_at_this_port() {
+    let (one, other) = (
+        "the-key-of-the-first-practice-of-this-page",
+        "the-key-of-the-second-practice-of-this-page",
+    );
+    let rules = giving(&[one, other]);
+    let door = door_with(rules.clone()).await;
+    let challenge = "5fbc9b2e-challenge";
+    let status = door.ask("GET /econnector/status").without("X-EConnector-Key").with("Origin", PAGE);
+    let proof = |told: Told| told.json()["link"]["proof"].as_str().map(ToOwned::to_owned);
+    let asked = |said: &str| status.clone().with("X-EConnector-Challenge", said);
+    let told = proof(asked(challenge).send().await).unwrap();
+    let signed = |key: &str, message: String| {
+        hex(ring::hmac::sign(
+            &ring::hmac::Key::new(ring::hmac::HMAC_SHA256, digest(key).as_ref()),
+            message.as_bytes(),
+        )
+        .as_ref())
+    };
+    let expected = [one, other].map(|key| signed(key, format!("{challenge} {}", door.address().port())));
+    assert_eq!(told.split(' ').collect::<Vec<_>>(), expected);
+    // Another program that knows the keys proves it for its own port: what it says serves nobody who took this one.
+    let elsewhere = door_with(rules).await;
+    let status_there = elsewhere
+        .ask("GET /econnector/status")
+        .with("Origin", PAGE)
+        .with("X-EConnector-Challenge", challenge);
+    let there = proof(status_there.send().await).unwrap();
+    assert!(told.split(' ').all(|proof| !there.contains(proof)), "{told} {there}");
+    // Nothing else is proven to a page, and nothing to other pages.
+    let program = proof(asked(challenge).without("Origin").send().await).unwrap();
+    assert!(!told.contains(&program), "{told} {program}");
+    let stranger = asked(challenge).but("Origin", "https://evil.example").send().await;
+    stranger.is(403, "link-origin-refused");
+    assert!(!stranger.body.contains("proof"), "{stranger:?}");
+    assert_eq!(proof(status.send().await), None);
+    for wrong in ["short", &"x".repeat(129), "with a blank in it, and long"] {
+        assert_eq!(proof(asked(wrong).send().await), None, "{wrong}");
+    }
+    let twice = asked(challenge).with("X-EConnector-Challenge", challenge);
+    assert_eq!(proof(twice.send().await), None);
+}
+
+#[tokio::test]
 async fn origins_of_the_installation_stay() {
     let key = "a-key-that-the-installation-gave-to-the-web-app";
-    let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let door = door_with(Rules {
-        software: vec![NAME.into()],
-        origins: vec![OriginRule {
-            origin: PAGE.into(),
-            key_sha256: hex,
-        }],
-        ..rules()
-    })
-    .await;
+    let door = door_with(giving(&[key])).await;
     let ask = door.ask("GET /econnector/v1/forms").with("Origin", PAGE);
     assert_eq!(ask.clone().but("X-EConnector-Key", key).send().await.status, 200);
     ask.send().await.is(401, "link-key-wrong");
