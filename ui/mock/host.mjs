@@ -319,6 +319,10 @@ async function validate(id) {
 
 async function contest(id) {
   await pause(world.slow);
+  if (world.fail === 'login') {
+    Object.assign(world, { fail: null, session: 'logged_out', chosen: undefined });
+    return [401, problems.login()];
+  }
   const record = world.documents.get(id);
   record.state = 'contested';
   return [200, { id, state: 'contested', reference: randomUUID(), correlation_id: 'Id-9be09ad2b0e14c77a1' }];

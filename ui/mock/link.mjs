@@ -55,8 +55,9 @@ export class Door {
   }
 
   /** What the one who looks at the window wants to happen. */
-  command({ ask, withdraw, link, absent }) {
+  command({ ask, withdraw, link, absent, stranger }) {
     if (absent !== undefined) this.absent = absent;
+    if (stranger !== undefined) this.stranger = stranger;
     if (ask) this.#view.waiting = [...this.#view.waiting, ...ask];
     if (withdraw) this.#drop(withdraw);
     if (link) Object.assign(this.#view, link);
@@ -90,7 +91,7 @@ export class Door {
       empty();
     } else if (!question) {
       problem(404, 'link-unknown');
-    } else if (question.changed && asked?.answer !== 'refuse') {
+    } else if ((question.changed || this.stranger) && asked?.answer !== 'refuse') {
       problem(409, 'session-changed', l('La session a changé', 'Die Sitzung hat gewechselt', 'The session has changed', 'D’Sëtzung huet gewiesselt'), l('Vérifiez pour qui vous travaillez.', 'Prüfen Sie, für wen Sie arbeiten.', 'Check for whom you work.', 'Kuckt no, fir wien Dir schafft.'));
     } else if (part === 'pages') {
       this.drawn.add(`${key} ${number}`);

@@ -307,6 +307,16 @@ class Walk {
     await this.look('25-cancelled');
     await this.withheld('25-cancelled');
     await this.page.click('#new');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.key('Control+Enter');
+    await this.there('#receipt-reference');
+    await this.key('F8');
+    await this.focused('reason');
+    await this.cutOff(() => this.page.click('#confirm-cancel'));
+    await this.set({ session: 'logged_in' });
+    await this.there('#receipt[data-state=cancelled]');
+    await this.page.click('#new');
 
     await this.there('#field-matricule');
     await this.fill(ILL);
@@ -397,6 +407,7 @@ class Walk {
     await this.page.click('#new');
     await this.contesting();
     await this.unclearPayment();
+    await this.secondThoughts();
   }
 
   /** Twelve acts on a laptop, one remark that may be contested although all is paid. */
@@ -436,6 +447,69 @@ class Walk {
     await this.page.click('#new');
   }
 
+  /** The session ends under what she does with a simulation: after the login that goes on by itself, and nothing else does. */
+  async secondThoughts() {
+    await this.there('#field-lines-0-code');
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts();
+    const undo = await this.instead('**/simulations', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), anomalies: [REMARK] } });
+    });
+    const simulated = async () => {
+      await this.key('Control+Enter');
+      await this.there('#simulation[data-state=payable]');
+      await this.pause(400);
+    };
+    const remark = this.page.locator(`#contest-${REMARK.id}`);
+    const why = this.page.locator(`#why-${REMARK.id}`);
+
+    await simulated();
+    await this.cutOff(() => this.page.click('#validate'));
+    await this.nothing('a withdrawn payment goes out', /\/validation$/, async () => {
+      await this.page.click('#change');
+      await this.back();
+    });
+    if ((await this.page.locator('#simulation, #problem').count()) > 0 || (await this.page.locator('#send').isDisabled())) this.report('a payment that was withdrawn leaves no form behind');
+    await simulated();
+    await this.cutOff(() => this.page.click('#validate'));
+    await this.nothing('a payment goes out whose remark is to be contested by now', /\/validation$/, async () => {
+      await remark.click();
+      await this.back();
+    });
+    await this.there('#logged-in-again');
+    await this.look('49-pid-changed-during-login');
+    if (!(await this.page.locator('#validate').isDisabled())) this.report('what is about to be contested can be paid after the login');
+
+    await why.selectOption({ index: 1 });
+    await this.cutOff(() => this.page.click('#contest'));
+    await this.nothing('a contestation goes out for a reason she took back', /\/contestation$/, async () => {
+      await why.selectOption({ index: 2 });
+      await this.back();
+    });
+    await this.there('#logged-in-again');
+    await this.cutOff(() => this.page.click('#contest'));
+    await this.nothing('a contestation she took back goes out', /\/contestation$/, async () => {
+      await remark.click();
+      await this.back();
+    });
+    await this.there('#logged-in-again');
+    if (await this.page.locator('#validate').isDisabled()) this.report('what is no longer contested cannot be paid after the login');
+
+    await remark.click();
+    await why.selectOption({ index: 2 });
+    await this.cutOff(() => this.page.click('#contest'));
+    await this.back();
+    await this.there('#simulation[data-state=contested]');
+    await this.page.click('#change');
+    await simulated();
+    await undo();
+    await this.cutOff(() => this.page.click('#validate'));
+    await this.back();
+    await this.there('#payment-paid');
+    await this.page.click('#new');
+  }
+
   async rest() {
     await this.go('#/journal');
     await this.there('table');
@@ -446,6 +520,7 @@ class Walk {
     await this.look('51-journal-reason');
     await this.key('Escape');
     await this.gone('#reason');
+    await this.anotherLine();
     await this.page.locator('#filter-state').selectOption({ index: 1 });
     await this.look('52-journal-filtered');
     await this.page.locator('#filter-state').selectOption({ index: 0 });
@@ -582,6 +657,15 @@ class Walk {
     await this.there('.approval[data-armed=true]');
     await this.look('88-approval-replaces');
     await this.whole('88-approval-replaces', ['h1', '#approval-replaces', '#approve', '#refuse', '#today', 'aside img']);
+    // Somebody else works here meanwhile: nothing of what stood there is hers to see.
+    await this.set({ session: 'luc', stranger: true });
+    await this.refreshed();
+    await this.there('#problem');
+    if ((await this.page.locator('#approval-replaces, #approval-for, aside img').count()) > 0) this.report('somebody else sees what another is asked');
+    await this.set({ session: 'logged_in', stranger: false });
+    await this.refreshed();
+    await this.there('#approval-replaces');
+    await this.there('.approval[data-armed=true]');
     await this.page.click('#refuse');
     await this.there('#problem');
     await this.look('88-approval-changed');
@@ -658,7 +742,7 @@ class Walk {
     await this.go('#/new/ecit');
     await this.there('#choose');
     await this.fill(ILL);
-    await this.nothing('a form goes out for nobody', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.nothing('a form goes out for nobody', / \/documents$/, () => this.key('Control+Enter'), 'POST');
     await this.focusedOn('1900000001');
     await this.look('97-choose-in-form');
     await this.key('ArrowDown');
@@ -671,7 +755,7 @@ class Walk {
     await this.page.locator('#acts-for').selectOption('1900000001');
     await this.there('#stranger');
     await this.look('99-other-physician-chosen');
-    await this.nothing('a form goes out for another physician than it was begun for', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.nothing('a form goes out for another physician than it was begun for', / \/documents$/, () => this.key('Control+Enter'), 'POST');
     await this.page.click('#stranger-back');
     await this.gone('#stranger');
     await this.key('F4');
@@ -721,7 +805,7 @@ class Walk {
     await this.page.click('#login-problem-action');
     await this.there('#login-url');
     if (!(await this.mock()).other) this.report('another account is not asked for');
-    await this.nothing('somebody else sends what she did not write', /^\/documents/, async () => {
+    await this.nothing('somebody else sends what she did not write', / \/documents$/, async () => {
       await this.set({ session: 'luc' });
       await this.there('#stranger');
       await this.key('Control+Enter');
@@ -768,7 +852,7 @@ class Walk {
     await this.hidden();
     await this.look('110-locked');
     await this.tabs('110-locked');
-    await this.nothing('a locked window sends', /^\/documents/, () => this.key('Control+Enter'), 'POST');
+    await this.nothing('a locked window sends', / \/documents$/, () => this.key('Control+Enter'), 'POST');
     await this.key('F3');
     await this.page.locator('#unlock').focus();
     await this.key('Enter');
@@ -811,6 +895,7 @@ class Walk {
     await this.set({ session: 'logged_in' });
     await this.gone('#lock');
     if ((await name.inputValue()) !== 'SchQneider-Éloi') this.report('the login that unlocks loses what was typed');
+    await this.lockedDuringLogin();
     await this.key('Control+l');
     await this.focused('unlock');
     await this.key('Enter');
@@ -840,6 +925,44 @@ class Walk {
     await this.set({ lock: { after_minutes: null, unlock: 'key' } });
   }
 
+  /** The window locks by itself while a login is under way that a form waits for. */
+  async lockedDuringLogin() {
+    await this.cutOff(() => this.key('Control+Enter'));
+    await this.nothing('a form goes out behind a locked window', / \/documents$/, async () => {
+      await this.set({ lock: { after_minutes: 0.02, unlock: 'login' } });
+      await this.there('#lock #login-url');
+      await this.set({ lock: { after_minutes: 15, unlock: 'login' } });
+      await this.hidden();
+    }, 'POST');
+    await this.set({ session: 'logged_in' });
+    await this.gone('#lock');
+    await this.there('#receipt-reference');
+    await this.page.click('#new');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    // Where any key unlocks, whoever passes by might: then it is hers to send.
+    await this.set({ lock: { after_minutes: 15, unlock: 'key' } });
+    await this.refreshed();
+    await this.cutOff(() => this.key('Control+Enter'));
+    await this.key('Control+l');
+    await this.focused('unlock');
+    await this.nothing('a form goes out by itself once a key has unlocked', / \/documents$/, async () => {
+      await this.set({ session: 'logged_in' });
+      await this.pause(600);
+      await this.key('Enter');
+      await this.gone('#lock');
+      await this.there('#problem-action');
+      await this.pause(300);
+    }, 'POST');
+    await this.page.click('#problem-action');
+    await this.there('#receipt-reference');
+    await this.page.click('#new');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.set({ lock: { after_minutes: 15, unlock: 'login' } });
+    await this.refreshed();
+  }
+
   /** Logins are brought by software, the clock is wrong, the keyring is locked: each is said where it matters. */
   async elsewhere() {
     await this.set({ session: 'logged_out', logins: 'delegated', skew: -754, keyring: 'locked' });
@@ -859,6 +982,39 @@ class Walk {
     await this.go('#/');
     await this.page.reload();
     await this.there('#login');
+  }
+
+  /** A cancellation waits for a login that is given up; then another line is begun on. */
+  async anotherLine() {
+    const lines = this.page.locator('[id^=cancel-]');
+    const undo = await this.instead('**/journal', async (route) => {
+      const response = await route.fetch();
+      const { entries } = await response.json();
+      await route.fulfill({ response, json: { entries: entries.map((entry) => ({ ...entry, cancellable: true })) } });
+    });
+    await this.page.locator('.title button').click();
+    await lines.nth(1).waitFor();
+    await lines.first().click();
+    await this.focused('reason');
+    await this.set({ fail: 'login' });
+    await this.key('Enter');
+    await this.refusedWith('session-needed');
+    await this.page.click('#problem-action');
+    await this.there('#login-url');
+    await this.page.click('#login-cancel');
+    await this.there('#login-again');
+    await this.nothing('a cancellation waits on that was left for another line', /\/cancellation$/, async () => {
+      await lines.last().click();
+      await this.gone('#login-again');
+      await this.set({ session: 'logged_in' });
+      await this.refreshed();
+    });
+    await this.page.locator('#reason').focus();
+    await this.key('Escape');
+    await this.gone('#reason');
+    await undo();
+    await this.page.locator('.title button').click();
+    await this.pause(300);
   }
 
   /** A session ends while the profile is typed into, and another window makes a favourite: the typing stays, and so does the favourite. */
@@ -900,6 +1056,20 @@ class Walk {
 
   set(what) {
     return fetch(`${this.origin}/econnector/mock`, { method: 'POST', body: JSON.stringify(what) });
+  }
+  /** The session ends under what she does, and she is in the browser to log in and go on with it. */
+  async cutOff(act) {
+    await this.set({ fail: 'login' });
+    await act();
+    await this.refusedWith('session-needed');
+    await this.page.click('#problem-action');
+    await this.there('#login-url');
+  }
+  /** The same person is back. */
+  async back() {
+    await this.set({ session: 'logged_in' });
+    await this.gone('#login-url');
+    await this.pause(500);
   }
   /** Practice software waits for an answer. */
   async ask(...names) {

@@ -105,8 +105,8 @@ export class Draft {
   stage = $state<DocumentState>('checking');
   problem = $state.raw<Problem>();
   simulation = $state.raw<Simulation>();
-  /** Something of the simulation is ticked to be contested: it cannot be paid at the same time. */
-  contesting = $state(false);
+  /** The remarks of the simulation that are to be contested, by id: the code for why, empty until chosen. */
+  chosen = $state<Record<string, string>>({});
   contested = $state.raw<Contested>();
   outcome = $state.raw<Issued>();
   cancelled = $state.raw<JournalEntry>();
@@ -133,6 +133,13 @@ export class Draft {
   values = $derived(this.definition ? toSend(this.definition, this.typed, this.full, this.checked.filled) : {});
   /** Changes exactly when the values change. */
   stamp = $derived(JSON.stringify(this.values));
+  contestable = $derived(
+    !this.contested && Boolean(this.definition?.contestation?.length) && this.simulation?.anomalies.some((anomaly) => anomaly.id) === true,
+  );
+  /** A remark is ticked to be contested: nothing is paid until it is unticked. */
+  contesting = $derived(this.contestable && Object.keys(this.chosen).length > 0);
+  /** Changes with all that was last done and with what: the values, the act, the simulation, what of it is contested and why. */
+  intent = $derived(JSON.stringify([this.stamp, this.did, this.simulation?.reference, this.chosen]));
   errors = $derived(this.checked.findings.filter((finding) => finding.severity === 'error'));
   warnings = $derived(this.checked.findings.filter((finding) => finding.severity !== 'error'));
 
@@ -455,20 +462,30 @@ export class Draft {
   /** Shows, signs, and orders the payment of what was simulated. */
   validate(): Promise<Ending> {
     return this.#attempt('validate', async () => {
+      if (!this.simulation || this.contesting) return 'settled';
       if (!(await this.show(this.stamp))) return 'unseen';
       this.#settle(await this.#followed(() => host.validate(this.kind, this.id)));
       return 'settled';
     });
   }
 
-  /** Whether the authority took it. */
-  async contest(anomalies: Contest[]): Promise<boolean> {
-    const ending = await this.#attempt('contest', async () => {
+  /** Contests the remarks chosen by then, once each has its reason. */
+  contest(): Promise<Ending> {
+    return this.#attempt('contest', async () => {
+      const anomalies: Contest[] = Object.entries(this.chosen).map(([id, code]) => ({ id, code }));
+      if (!this.contesting || anomalies.some(({ code }) => code === '')) return 'settled';
       this.contested = await host.contest(this.kind, this.id, anomalies);
-      this.contesting = false;
+      this.chosen = {};
       return 'settled';
     });
-    return ending === 'settled';
+  }
+
+  /** This remark is to be contested for this reason; without one, not at all. What went wrong before was about another choice. */
+  choose(id: string, code?: string): void {
+    if (this.sending || this.foreign) return;
+    if (code === undefined) delete this.chosen[id];
+    else this.chosen[id] = code;
+    this.problem = undefined;
   }
 
   /** Gives the simulation up: the form may be typed into again. */
@@ -481,7 +498,7 @@ export class Draft {
   #giveUp(): void {
     this.simulation = undefined;
     this.contested = undefined;
-    this.contesting = false;
+    this.chosen = {};
   }
 
   /** The same page for a signature by hand. */

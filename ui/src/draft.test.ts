@@ -451,14 +451,68 @@ it('a validation that was not given leaves the simulation to try again', async (
   expect(draft.outcome?.state).toBe('deposited');
 });
 
-it('a contestation is told', async () => {
-  answers['POST /v1/any/simulations'] = () => ({ status: 201, json: { ...simulated, payable: false } });
-  answers['POST /v1/any/simulations/*/contestation'] = () => ({ json: { id: 'x', state: 'contested', reference: 'R-2' } });
+const remarks = [{ id: 'A-1', severity: 'warning', code: 'W-310', message: 'Billed already', line: 0 }] as Simulation['anomalies'];
+
+/** Simulated, with a remark that may be contested for one of two reasons. */
+async function held(): Promise<Draft> {
+  answers['POST /v1/any/simulations'] ??= () => ({ status: 201, json: { ...simulated, payable: false, anomalies: remarks } });
+  answers['GET /v1/forms/any'] = () => ({ json: { ...definition, contestation: [{ value: '1', label: 'One' }, { value: '2', label: 'Two' }] } });
   const draft = await open();
   await draft.simulate();
-  draft.contesting = true;
-  expect(await draft.contest([{ id: 'A-1', code: '1' }])).toBe(true);
-  expect([draft.contested?.reference, draft.contesting]).toEqual(['R-2', false]);
+  return draft;
+}
+
+it('a contestation is told', async () => {
+  answers['POST /v1/any/simulations/*/contestation'] = () => ({ json: { id: 'x', state: 'contested', reference: 'R-2' } });
+  const draft = await held();
+  expect([draft.contestable, draft.contesting]).toEqual([true, false]);
+  draft.choose('A-1', '1');
+  expect(draft.contesting).toBe(true);
+  expect(await draft.contest()).toBe('settled');
+  expect([draft.contested?.reference, draft.contesting, draft.chosen]).toEqual(['R-2', false, {}]);
+});
+
+it('what is to be contested is not paid, and without a reason not contested, whoever asks', async () => {
+  answers['POST /v1/any/simulations'] = () => ({ status: 201, json: { ...simulated, anomalies: remarks } });
+  const draft = await held();
+  draft.choose('A-1', '');
+  await draft.validate();
+  await draft.repeat();
+  await draft.contest();
+  expect([called.filter((call) => /validation|contestation/.test(call)), draft.outcome, draft.contested]).toEqual([[], undefined, undefined]);
+});
+
+it('a payment that was given up is not repeated', async () => {
+  answers['POST /v1/any/simulations'] = () => ({ status: 201, json: simulated });
+  answers['POST /v1/any/simulations/*/validation'] = () => ({ status: 401, json: unauthorised });
+  const draft = await open();
+  await draft.simulate();
+  await draft.validate();
+  const { intent } = draft;
+  const before = called.length;
+  draft.change();
+  await draft.repeat();
+  expect([called.length, draft.intent === intent]).toEqual([before, false]);
+  // The same values simulated again are another thing to pay.
+  answers['POST /v1/any/simulations'] = () => ({ status: 201, json: { ...simulated, reference: 'R-3' } });
+  await draft.simulate();
+  await draft.validate();
+  expect(draft.intent).not.toBe(intent);
+});
+
+it('a remark that is ticked, or its reason, is another intent and ends what went wrong with the one before', async () => {
+  answers['POST /v1/any/simulations/*/contestation'] = () => ({ status: 401, json: unauthorised });
+  const draft = await held();
+  draft.choose('A-1', '1');
+  await draft.contest();
+  const { intent } = draft;
+  expect(draft.problem?.code).toBe('session-needed');
+  draft.choose('A-1', '2');
+  expect([draft.intent === intent, draft.problem]).toEqual([false, undefined]);
+  draft.choose('A-1');
+  expect(draft.intent).not.toBe(intent);
+  draft.choose('A-1', '1');
+  expect(draft.intent).toBe(intent);
 });
 
 // --- Paper, cancelling, and what another draft goes on with -----------------------------------------------------------------

@@ -1,7 +1,7 @@
 import type { Actor, LockRule } from './api';
 import { backTo, type Spot, spotOf } from './focus';
 import { forms } from './forms.svelte';
-import { Refusal, shell } from './host';
+import { shell } from './host';
 import { place } from './place.svelte';
 import { who } from './session.svelte';
 
@@ -32,6 +32,8 @@ class Lock {
   #asked = $state(false);
   /** The login that was begun here, to unlock. No other one does. */
   #attempt = $state<number>();
+  /** The login that was under way when the window locked by itself. */
+  #taken = $state<number>();
   /** What the user chose; nothing: what the installation says. */
   #chosen = $state<Minutes>();
   #moved = { wall: 0, steady: 0 };
@@ -62,6 +64,9 @@ class Lock {
     return !this.owner || this.owner.id === who.session?.actor?.id ? 'back' : 'other';
   });
 
+  /** What waits for the login that unlocks goes on after it: that login was begun for it, and opens to nobody else. */
+  keeps = $derived(this.locked && this.byLogin && this.#taken !== undefined && this.#taken === this.#attempt);
+
   /** From now on the window locks when nobody moves, and at once by Ctrl+L. */
   watch(): void {
     this.recall();
@@ -74,12 +79,8 @@ class Lock {
 
   /** A window that was locked when it was closed, or when its page was read again, begins locked. */
   async begin(): Promise<void> {
-    let was = false;
-    try {
-      was = await shell.wasLocked();
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-    }
+    // What cannot be known is taken for locked.
+    const was = await shell.wasLocked().catch(() => true);
     await who.known;
     if (this.unseen || (was && who.session?.state !== 'logged_out')) this.lock();
     else if (!this.locked) this.#open();
@@ -105,6 +106,11 @@ class Lock {
   }
 
   lock(): void {
+    this.#hide();
+  }
+
+  /** A login that this window is waiting for may be the one that unlocks. */
+  #hide(login?: number): void {
     const owner = who.session?.actor ?? who.last?.actor;
     if (this.locked) {
       this.owner ??= owner;
@@ -112,6 +118,10 @@ class Lock {
     }
     this.owner = owner;
     this.#forgetLogin();
+    if (login !== undefined) {
+      this.#attempt = this.#taken = login;
+      this.#asked = true;
+    }
     this.#spot = spotOf(document.activeElement);
     this.#scrolled = [...document.querySelectorAll('#app *')]
       .filter((one) => one.scrollTop > 0 || one.scrollLeft > 0)
@@ -137,6 +147,7 @@ class Lock {
 
   /** The login that unlocks: asked who it is, whoever is still logged in. */
   async login(): Promise<void> {
+    this.#taken = undefined;
     this.#attempt = await who.login(true);
     this.#asked = true;
   }
@@ -160,7 +171,7 @@ class Lock {
 
   #forgetLogin(): void {
     this.#asked = false;
-    this.#attempt = undefined;
+    this.#attempt = this.#taken = undefined;
   }
 
   #press(event: KeyboardEvent): void {
@@ -197,7 +208,8 @@ class Lock {
     if (this.locked || this.minutes === 'never' || this.#moved.wall === 0) return false;
     const still = Math.max(Date.now() - this.#moved.wall, performance.now() - this.#moved.steady);
     if (still < this.minutes * 60_000 || !this.#hides()) return false;
-    this.lock();
+    // Whoever logs in is in the browser, and moves nothing here.
+    this.#hide(this.byLogin ? who.underWay : undefined);
     return true;
   }
 

@@ -163,6 +163,60 @@ it('a login that was under way when it was locked, and is given up, unlocks noth
   expect(lock.unlocking).toBe('ended');
 });
 
+/** Something waits for a login of hers, in the browser, until nobody has moved here for long enough. */
+async function lockedDuringLogin(rule: Partial<Session> = byLogin) {
+  who.session = person('anne', '1', { ...rule, physician });
+  who.last = { actor: { id: 'anne', name: 'anne' }, physician };
+  forms.drafts = { any: { touched: true, forget: () => Promise.resolve() } as never };
+  lock.watch();
+  const { Pending } = await import('./pending.svelte');
+  const pending = new Pending();
+  const run = vi.fn();
+  answer = () => ({ status: 202, json: loggingIn({ ...rule, since: '1', actor: { id: 'anne', name: 'anne' } }) });
+  await pending.login({ by: who.last, unchanged: () => true, run });
+  await pass(11 * MINUTE);
+  expect([lock.locked, pending.isBehindLock()]).toEqual([true, true]);
+  /** Somebody comes back from the browser. */
+  const comes = async (id: string, since: string) => {
+    answer = () => ({ status: 200, json: person(id, since, { ...rule, physician: id === 'anne' ? physician : { ...physician, ehealth_id: '2' } }) });
+    await pass(1000);
+  };
+  return { pending, run, comes };
+}
+const physician = { ehealth_id: '1', name: 'anne', provider_codes: [] };
+
+it('a login that was under way when the window locked by itself unlocks it, and what waits for it goes on', async () => {
+  const { pending, run, comes } = await lockedDuringLogin();
+  expect([lock.unlocking, lock.keeps, pending.standing]).toEqual(['browser', true, 'browser']);
+  await comes('anne', '2');
+  expect([lock.unlocking, pending.isBehindLock(), pending.standing]).toEqual(['back', true, 'back']);
+  lock.unlock();
+  expect([lock.locked, pending.isBehindLock(), pending.goOn(), run.mock.calls.length]).toEqual([false, false, true, 1]);
+});
+
+it('somebody else who comes back from it unlocks nothing, and nothing of it waits for her login', async () => {
+  const { pending, run, comes } = await lockedDuringLogin();
+  await comes('luc', '2');
+  lock.unlock();
+  expect([lock.unlocking, lock.locked, pending.standing]).toEqual(['other', true, 'other']);
+  answer = () => ({ status: 202, json: loggingIn({ since: '2', actor: { id: 'luc', name: 'luc' } }) });
+  await lock.login();
+  expect([lock.keeps, pending.isBehindLock(), pending.standing]).toEqual([false, true, undefined]);
+  await comes('anne', '3');
+  lock.unlock();
+  expect([lock.locked, pending.goOn(), run.mock.calls.length]).toEqual([false, false, 0]);
+});
+
+it('where any key unlocks, or she locked it herself, nothing waits behind the lock', async () => {
+  const { pending } = await lockedDuringLogin({ lock: { after_minutes: 10, unlock: 'key' } });
+  expect([lock.unlocking, lock.keeps, pending.standing]).toEqual(['locked', false, undefined]);
+  lock.unlock();
+  answer = () => ({ status: 202, json: browser });
+  expect(await who.login()).toBeDefined();
+  press('l', { ctrlKey: true });
+  expect([lock.byLogin, lock.locked, lock.unlocking, lock.keeps]).toEqual([true, true, 'locked', false]);
+});
+
 it('a remembered session that is taken up later unlocks nothing', async () => {
   who.session = nobody;
   lock.lock();

@@ -1,4 +1,5 @@
 import { type Acting, isSame } from './acting';
+import { lock } from './lock.svelte';
 import { who } from './session.svelte';
 
 /** What a login has to come before. */
@@ -19,6 +20,8 @@ export type Standing = 'browser' | 'ended' | 'nobody' | 'choose' | 'other' | 'ba
  */
 export class Pending {
   #what = $state.raw<Interrupted>();
+  /** What a login is being asked for; dropped meanwhile, it does not wait. */
+  #asked: Interrupted | undefined;
   /** The logins that were not enough. */
   #arrivals = $state(0);
 
@@ -32,12 +35,16 @@ export class Pending {
     return !what.by || isSame(what.by, who.acting) ? 'back' : 'other';
   });
   by = $derived(this.#what?.by);
+  /** It is known to be as it was: after the login it goes on. */
+  goesOn = $derived(this.#what?.unchanged?.() === true);
 
   async login(what: Interrupted, otherAccount = false): Promise<void> {
     this.#arrivals = who.arrivals;
+    this.#asked = what;
     // Known only now: before it, the session is the one that was refused.
-    await who.login(otherAccount);
-    this.#what = what;
+    // Where a login unlocks, this one may come to unlock: then AeS must have asked who it is.
+    await who.login(otherAccount || lock.byLogin);
+    if (this.#asked === what) this.#what = what;
   }
 
   /** Another try, for the same. */
@@ -48,13 +55,20 @@ export class Pending {
   /** The same person is back: it goes on, unless something was changed meanwhile. Whether it did. */
   goOn(): boolean {
     const what = this.#what;
-    this.#what = undefined;
+    this.drop();
     if (!what || what.unchanged?.() === false) return false;
     what.run();
     return true;
   }
 
+  /** Behind a locked window nothing goes on, and waits only for the very login that unlocks it. Whether it is locked. */
+  isBehindLock(): boolean {
+    if (lock.locked && !lock.keeps) this.drop();
+    return lock.locked;
+  }
+
   drop(): void {
+    this.#asked = undefined;
     this.#what = undefined;
   }
 }

@@ -70,6 +70,11 @@ class Who {
   /** Whole minutes until the session ends. */
   minutes = $derived(this.session?.until ? Math.max(0, Math.floor((Date.parse(this.session.until) - this.#now) / 60_000)) : undefined);
 
+  /** This window's own login, while it is under way. */
+  get underWay(): number | undefined {
+    return this.#attempt;
+  }
+
   get session(): Session | undefined {
     return this.#session;
   }

@@ -142,6 +142,29 @@ it('does not go on for somebody else, for another physician, or with other value
   expect([changed.pending.goOn(), changed.run.mock.calls.length]).toEqual([false, 0]);
 });
 
+it('says whether what waits still goes on by itself', async () => {
+  let means = 'pay';
+  const { pending } = await interrupted(() => means === 'pay');
+  expect(pending.goesOn).toBe(true);
+  means = 'contest';
+  await tells(self('w', anne, '2'));
+  expect([pending.standing, pending.goOn()]).toEqual(['back', false]);
+  // Where nothing is to be repeated.
+  expect((await interrupted()).pending.goesOn).toBe(false);
+});
+
+it('what is given up while its login is being asked for does not wait for it', async () => {
+  await tells(self('w', anne));
+  const pending = new Pending();
+  const run = vi.fn();
+  const asked = pending.login({ by: who.acting, run });
+  pending.drop();
+  last().answer(202, browser);
+  await asked;
+  await tells(self('w', anne, '2'));
+  expect([pending.standing, pending.goOn(), run.mock.calls.length]).toEqual([undefined, false, 0]);
+});
+
 it('a login that ends without anybody keeps what waits, and asks with another account when told to', async () => {
   const { pending, run } = await interrupted();
   await tells({ ...nobody, problem: late });
