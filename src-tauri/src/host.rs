@@ -202,7 +202,7 @@ async fn make(folders: &Folders, ownership: Ownership) -> Result<(Core, Running)
         browser: Arc::new(SystemBrowser),
         tokens,
     };
-    let environment = word(settings.environment);
+    let environment = settings.environment.as_str();
     let connector = assemble(&settings, host).await?;
     let (link, listening) = if ownership == Ownership::Elsewhere {
         (
@@ -323,14 +323,6 @@ fn rules(folders: &Folders) -> Result<Rules, LinkError> {
         Ok(text) => toml::from_str(&text).map_err(|error| unusable(error.message().to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Rules::default()),
         Err(error) => Err(unusable(error.to_string())),
-    }
-}
-
-const fn word(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Training => "training",
-        Environment::Integration => "integration",
-        Environment::Production => "production",
     }
 }
 

@@ -162,7 +162,7 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
     for (status, ..) in OFTEN {
         let possible = match *status {
             "404" => path.contains('{'),
-            "409" => !open && !path.contains("/v1/link"),
+            "409" => (!open || path.ends_with("/printers")) && !path.contains("/v1/link"),
             _ => operation.request_body.is_some(),
         };
         if possible && !own(operation, status) {

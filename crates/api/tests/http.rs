@@ -308,6 +308,7 @@ fn the_description_lists_the_statuses_that_can_occur() {
                 "/verifications",
                 "/signatures",
                 "/simulations",
+                "/printers",
             ];
             if named.iter().any(|part| path.contains(part)) {
                 wanted.push("409");

@@ -5034,6 +5034,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
             421: components["responses"]["Problem421"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
