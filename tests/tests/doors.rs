@@ -57,7 +57,11 @@ async fn describes_itself(place: &Place) {
     assert_eq!(get("/v1/status").await.status, StatusCode::OK);
 
     let committed: Value = serde_json::from_slice(&std::fs::read(project_file("docs/openapi.json")).unwrap()).unwrap();
-    assert_eq!(get("/v1/openapi.json").await.json(), committed);
+    assert!(
+        get("/v1/openapi.json").await.json() == committed,
+        "{}: not the committed description",
+        place.name
+    );
 
     let forms = get("/v1/forms").await.json();
     let kinds: Vec<&str> = forms["forms"]

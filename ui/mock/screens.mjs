@@ -84,6 +84,8 @@ const ASKED = {
   },
 };
 
+/** As long as the window may take, on a busy machine, to be answered. */
+const SETTLES_MS = 10_000;
 /** A page lower than this is a thumbnail. */
 const READABLE_PX = 480;
 
@@ -102,7 +104,10 @@ async function lead() {
         const told = { screens: 0, findings: 0 };
         const hand = fork(fileURLToPath(import.meta.url), [...(folder ? [folder] : []), `--languages=${language}`, '--worker', ...options.filter((one) => one.startsWith('--dist='))]);
         hand.on('message', (message) => Object.assign(told, message));
-        hand.on('exit', (code) => resolve(code === 0 ? told : { ...told, findings: Math.max(1, told.findings) }));
+        hand.on('exit', (code, signal) => {
+          if (code !== 0) console.log(`${language}: the walk's process ended with ${code ?? signal}`);
+          resolve(code === 0 ? told : { ...told, findings: Math.max(1, told.findings) });
+        });
       }),
   );
   const told = await Promise.all(ends);
@@ -136,6 +141,8 @@ class Walk {
   told = new Set();
   /** What the window asked of the core, method and path. */
   asked = [];
+  /** What of it is not answered yet. */
+  underWay = new Set();
 
   constructor(browser, origin, language) {
     this.browser = browser;
@@ -155,7 +162,14 @@ class Walk {
     this.page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().includes('Failed to load resource')) this.report(`console: ${message.text()}`);
     });
-    this.page.on('request', (request) => this.asked.push(`${request.method()} ${new URL(request.url()).pathname.replace('/econnector/v1', '')}`));
+    this.page.on('request', (request) => {
+      const said = `${request.method()} ${new URL(request.url()).pathname.replace('/econnector/v1', '')}`;
+      this.asked.push(said);
+      // Who asks is told when somebody does: that answer may stay away for long.
+      if (said !== 'GET /link') this.underWay.add(request);
+    });
+    for (const end of ['requestfinished', 'requestfailed']) this.page.on(end, (request) => this.underWay.delete(request));
+    this.page.on('domcontentloaded', () => this.underWay.clear());
     this.page.on('pageerror', (error) => this.report(`page error: ${error.message}`));
     try {
       await this.beginning();
@@ -214,7 +228,7 @@ class Walk {
     await this.fill({ diagnosis: '13' });
     await this.page.locator('#field-cause').selectOption('work_accident');
     await this.fill({ first_day: '-9' });
-    await this.pause(600);
+    await this.settled(600);
     await this.look('13-ecit-filled');
     await this.tabs('13-ecit-filled');
     await this.set({ fail: 'preview' });
@@ -270,7 +284,7 @@ class Walk {
     await this.set({ fail: null });
     await this.key('Enter');
     await this.there('#field-matricule');
-    await this.pause(400);
+    await this.settled(400);
     await this.look('23-replacement');
     await this.key('Control+Enter');
     await this.there('#receipt-reference');
@@ -293,7 +307,7 @@ class Walk {
       await this.set({ session: 'logged_in' });
       await this.gone('#login-url');
       await this.page.keyboard.type('!');
-      await this.pause(500);
+      await this.settled(500);
     });
     if (!(await this.page.locator('#reason').inputValue()).includes('!!')) this.report('the focus leaves the reason while it is typed');
     await this.lost();
@@ -340,7 +354,7 @@ class Walk {
       await this.there('table');
       await this.go('#/new/ecit');
       await this.there('#receipt[data-state=paper]');
-      await this.pause(300);
+      await this.settled(300);
     });
   }
 
@@ -351,7 +365,7 @@ class Walk {
     await this.fill({ ...PATIENT, insured_street: 'rue du Moulin', insured_postal_code: '9065', insured_locality: 'Ettelbruck' });
     await this.acts();
     await this.page.click('#more-lines-0');
-    await this.pause(500);
+    await this.settled(500);
     await this.look('31-mh-filled');
     await this.tabs('31-mh-filled');
     await this.page.locator('#field-lines-1-date').fill('99');
@@ -374,7 +388,7 @@ class Walk {
     await this.set({ fail: 'declined' });
     await this.key('Control+Enter');
     await this.there('#simulation[data-state=declined]');
-    await this.pause(300);
+    await this.settled(300);
     await this.look('41-pid-declined');
     await this.tabs('41-pid-declined');
     await this.page.click('#contest');
@@ -387,7 +401,7 @@ class Walk {
     await this.look('43-pid-contested');
     await this.key('F9');
     await this.there('#field-lines-0-amount');
-    await this.pause(400);
+    await this.settled(400);
     if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('the matricule is not carried into the bill');
     if ((await this.page.locator('#field-lines-1-code').inputValue()) !== ACTS[1]) this.report('the acts are not carried into the bill');
     await this.look('44-turned');
@@ -422,7 +436,7 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#simulation[data-state=payable]');
     await undo();
-    await this.pause(400);
+    await this.settled(400);
     await this.look('47-pid-twelve');
     await this.tabs('47-pid-twelve');
     await this.whole('47-pid-twelve', ['#simulation-title', '#contest', '#validate', '#turn-into', '#change', 'tfoot th', 'aside img']);
@@ -459,7 +473,7 @@ class Walk {
     const simulated = async () => {
       await this.key('Control+Enter');
       await this.there('#simulation[data-state=payable]');
-      await this.pause(400);
+      await this.settled(400);
     };
     const remark = this.page.locator(`#contest-${REMARK.id}`);
     const why = this.page.locator(`#why-${REMARK.id}`);
@@ -527,7 +541,7 @@ class Walk {
     await this.page.locator('[id^=replace-]').last().click();
     await this.key('Enter');
     await this.there('#send');
-    await this.pause(300);
+    await this.settled(300);
     await this.look('53-replacing-older');
 
     await this.go('#/profile');
@@ -578,7 +592,7 @@ class Walk {
     await this.page.reload();
     await this.there('#field-matricule');
     await this.fill(ILL);
-    await this.pause(400);
+    await this.settled(400);
     const name = this.page.locator('#field-last_name');
     await name.focus();
     await name.evaluate((one) => one.setSelectionRange(3, 3));
@@ -766,7 +780,7 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#simulation[data-state=declined]');
     if (!(await this.page.locator('#contest').isDisabled())) this.report('what only the physician may do is not disabled');
-    await this.pause(300);
+    await this.settled(300);
     await this.look('100-only-the-physician');
     await this.go('#/profile');
     await this.there('#barred');
@@ -827,7 +841,7 @@ class Walk {
     await this.there('#stranger');
     await this.page.click('#stranger-take');
     await this.gone('#stranger');
-    await this.pause(500);
+    await this.settled(500);
     if ((await this.page.locator('#field-matricule').inputValue()).replaceAll(' ', '') !== PATIENT.matricule) this.report('taking over loses the patient');
     await this.key('Control+Enter');
     await this.there('#receipt-reference');
@@ -948,11 +962,11 @@ class Walk {
     await this.focused('unlock');
     await this.nothing('a form goes out by itself once a key has unlocked', / \/documents$/, async () => {
       await this.set({ session: 'logged_in' });
-      await this.pause(600);
+      await this.settled(600);
       await this.key('Enter');
       await this.gone('#lock');
       await this.there('#problem-action');
-      await this.pause(300);
+      await this.settled(300);
     }, 'POST');
     await this.page.click('#problem-action');
     await this.there('#receipt-reference');
@@ -1014,7 +1028,7 @@ class Walk {
     await this.gone('#reason');
     await undo();
     await this.page.locator('.title button').click();
-    await this.pause(300);
+    await this.settled(300);
   }
 
   /** A session ends while the profile is typed into, and another window makes a favourite: the typing stays, and so does the favourite. */
@@ -1031,19 +1045,19 @@ class Walk {
     await this.there('#login-url');
     await this.set({ session: 'logged_in' });
     await this.gone('#login-url');
-    await this.pause(400);
+    await this.settled(400);
     if ((await phone.inputValue()) !== '26 99 99 99') this.report('the login takes away what was typed into the profile');
     await this.go('#/new/mh');
     await this.there('#field-lines-0-code');
     await this.page.locator('#field-lines-0-code').fill('E1');
     await this.key('Control+D');
-    await this.pause(400);
+    await this.settled(400);
     const before = await this.profile();
     await this.go('#/profile');
     await this.there('#profile-form');
-    await this.pause(300);
+    await this.settled(300);
     await this.key('Control+Enter');
-    await this.pause(500);
+    await this.settled(500);
     const after = await this.profile();
     if (after.phone !== '26 99 99 99') this.report('what was typed into the profile is not saved');
     if (JSON.stringify(after.favourites) !== JSON.stringify(before.favourites)) this.report('saving the profile takes back a favourite');
@@ -1069,13 +1083,13 @@ class Walk {
   async back() {
     await this.set({ session: 'logged_in' });
     await this.gone('#login-url');
-    await this.pause(500);
+    await this.settled(500);
   }
   /** Practice software waits for an answer. */
   async ask(...names) {
     await this.set({ ask: names.map((name) => ASKED[name]) });
     await this.there('#look');
-    await this.pause(100);
+    await this.settled(100);
   }
   withdraw(name) {
     return this.set({ withdraw: ASKED[name].id });
@@ -1086,7 +1100,7 @@ class Walk {
   /** The window asks again who is logged in. */
   async refreshed() {
     await this.page.locator('#lang').dispatchEvent('change');
-    await this.pause(300);
+    await this.settled(300);
   }
   focusedOn(ehealthId) {
     return this.page.waitForFunction((wanted) => document.activeElement?.dataset.ehealth === wanted, ehealthId);
@@ -1145,6 +1159,12 @@ class Walk {
       return route.fulfill({ response, json: { ...(await response.json()), state: 'cancelling', problem } });
     });
   }
+  /** So long by the window's own clock, and until what it asked for is answered and painted: a slow machine is no finding. */
+  async settled(ms) {
+    await this.page.evaluate((ms) => new Promise((over) => setTimeout(over, ms)), ms);
+    for (const begun = Date.now(); this.underWay.size > 0 && Date.now() - begun < SETTLES_MS; ) await this.pause(20);
+    await this.page.evaluate(() => new Promise((over) => requestAnimationFrame(() => requestAnimationFrame(over))));
+  }
   pause(ms) {
     return this.page.waitForTimeout(ms);
   }
@@ -1156,7 +1176,7 @@ class Walk {
       await this.page.keyboard.type(value);
     }
     await this.key('Tab');
-    await this.pause(400);
+    await this.settled(400);
   }
 
   /** Lines by keyboard: Enter in a line begins the next. */
@@ -1168,7 +1188,7 @@ class Walk {
       await this.key('Tab');
       if (at + 1 < codes.length) await this.key('Enter');
     }
-    await this.pause(400);
+    await this.settled(400);
   }
 
   // --- The eyes -----------------------------------------------------------------------------------------------------------------------
@@ -1186,7 +1206,7 @@ class Walk {
     const these = () => this.asked.filter((one) => path.test(one) && one.startsWith(method)).length;
     const before = these();
     await act();
-    await this.pause(200);
+    await this.settled(200);
     if (these() > before) this.report(what);
   }
 
@@ -1205,7 +1225,7 @@ class Walk {
   }
   async places(size, selectors) {
     await this.page.setViewportSize(size);
-    await this.pause(150);
+    await this.settled(150);
     return this.page.evaluate((selectors) => {
       const places = Object.fromEntries(
         selectors.map((selector) => {
@@ -1278,6 +1298,7 @@ class Walk {
 
   /** Tab reaches everything that can be used, and where it is can be seen. */
   async tabs(name) {
+    await this.settled(100);
     const usable = await this.page.evaluate(() => {
       document.activeElement?.blur();
       const all = [...document.querySelectorAll('a[href], button, input, select, summary, textarea')].filter(

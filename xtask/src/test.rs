@@ -9,6 +9,12 @@ pub(crate) fn test() -> Outcome {
     if outcome.is_err() && count.failed == 0 {
         count.failed = 1;
     }
+    if !count.said.is_empty() {
+        println!("what failed, once more:");
+    }
+    for line in &count.said {
+        println!("{line}");
+    }
     println!("{} passed, {} failed", count.passed, count.failed);
     outcome
 }
@@ -30,17 +36,29 @@ fn run_all(count: &mut Count) -> Outcome {
             .env("ECONNECTOR_VENV", setup::venv()),
         |line| count.cargo(line),
     )?;
-    if ui && screens && core && count.failed == 0 && count.passed > 0 {
+    let ended: Vec<_> = [("the window's tests", ui), ("the screens", screens), ("cargo test", core)]
+        .into_iter()
+        .filter_map(|(runner, well)| (!well).then_some(runner))
+        .collect();
+    if ended.is_empty() && count.failed == 0 && count.passed > 0 {
         Ok(())
     } else {
-        Err("tests failed".to_owned())
+        Err(format!("tests failed: {}", ended.join(", ")))
     }
 }
+
+/// As many lines of one failed test are said again at the end, and as many letters of each.
+const LINES_OF_ONE: usize = 40;
+const LETTERS_OF_ONE: usize = 300;
 
 #[derive(Default)]
 struct Count {
     passed: u32,
     failed: u32,
+    /// What failed and why: said again at the end, since a log may be kept from there only.
+    said: Vec<String>,
+    /// Lines left of the failed test whose output passes by.
+    left: usize,
 }
 
 impl Count {
@@ -49,7 +67,25 @@ impl Count {
         if let Some(rest) = line.trim_start().strip_prefix("test result:") {
             self.passed += before(rest, "passed");
             self.failed += before(rest, "failed");
+            self.left = 0;
         }
+        if line.starts_with("---- ") {
+            self.left = LINES_OF_ONE;
+        } else if line == "failures:" {
+            self.left = 0;
+        }
+        self.say(line);
+    }
+
+    fn say(&mut self, line: &str) {
+        if self.left > 0 {
+            self.left -= 1;
+            self.say_again(line);
+        }
+    }
+
+    fn say_again(&mut self, line: &str) {
+        self.said.push(line.chars().take(LETTERS_OF_ONE).collect());
     }
 
     /// `Tests  1 failed | 11 passed (12)`
@@ -58,6 +94,12 @@ impl Count {
             self.passed += before(rest, "passed");
             self.failed += before(rest, "failed");
         }
+        if line.starts_with(" FAIL ") {
+            self.left = LINES_OF_ONE;
+        } else if line.trim_start().starts_with("Test Files ") {
+            self.left = 0;
+        }
+        self.say(line);
     }
 
     /// `120 screens, 0 findings`: what axe-core and the walks with Tab said of every screen.
@@ -65,6 +107,8 @@ impl Count {
         if line.ends_with(" findings") {
             self.passed += before(line, "screens");
             self.failed += before(line, "findings");
+        } else if line.contains(": ") {
+            self.say_again(line);
         }
     }
 }
@@ -92,5 +136,48 @@ mod tests {
         count.screens("fr-light-laptop-04-form: color-contrast");
         count.screens("36 screens, 2 findings");
         assert_eq!((count.passed, count.failed), (50, 5));
+    }
+
+    #[test]
+    fn what_failed_is_said_again_and_nothing_else() {
+        let mut count = Count::default();
+        for line in [
+            "test a ... ok",
+            "test b ... FAILED",
+            "",
+            "failures:",
+            "",
+            "---- b stdout ----",
+            "thread 'b' panicked at src/b.rs:1:1:",
+            "",
+            "failures:",
+            "    b",
+            "",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+        ] {
+            count.cargo(line);
+        }
+        for line in [
+            " ✓ src/a.test.ts",
+            " FAIL  src/b.test.ts > b",
+            "AssertionError: 1 is not 2",
+            " Test Files  1 failed (1)",
+        ] {
+            count.vitest(line);
+        }
+        for line in ["fr-light-laptop-04-form: color-contrast", "36 screens, 1 findings"] {
+            count.screens(line);
+        }
+        assert_eq!(
+            count.said,
+            [
+                "---- b stdout ----",
+                "thread 'b' panicked at src/b.rs:1:1:",
+                "",
+                " FAIL  src/b.test.ts > b",
+                "AssertionError: 1 is not 2",
+                "fr-light-laptop-04-form: color-contrast",
+            ]
+        );
     }
 }

@@ -304,6 +304,14 @@ impl Memory {
         inner.unsent.forget(id);
     }
 
+    /// Forgets it only as far as it was done in the session of this machine.
+    pub(crate) fn forget_at_desk(&self, id: Uuid) {
+        let mut inner = locked(&self.inner);
+        inner.documents.forget_at_desk(id);
+        inner.simulations.forget_at_desk(id);
+        inner.unsent.forget_at_desk(id);
+    }
+
     /// Forgets what somebody else did in the session of this machine. What one person did for one of her physicians waits while she works for another.
     pub(crate) fn keep_for(&self, actor: &str, physician_id: &str) {
         let mut inner = locked(&self.inner);
@@ -517,6 +525,12 @@ impl<T: Owned> Newest<T> {
         self.order.retain(|kept| *kept != id);
     }
 
+    fn forget_at_desk(&mut self, id: Uuid) {
+        if self.items.get(&id).is_some_and(|(era, _)| *era != Era::Caller) {
+            self.forget(id);
+        }
+    }
+
     /// Of what was done in the session of this machine, keeps what is wanted.
     fn keep_at_desk(&mut self, wanted: impl Fn(&T) -> bool) {
         self.items.retain(|_, (era, item)| *era == Era::Caller || wanted(item));
@@ -663,6 +677,11 @@ mod tests {
         memory.forget_session();
         assert!(!serves(1, &today, now), "logged out");
         assert!(serves(3, &today, now), "signed without the session that ended");
+        keep(4, Era::Desk(1), &today);
+        memory.forget_at_desk(Uuid::from_u128(3));
+        memory.forget_at_desk(Uuid::from_u128(4));
+        assert!(serves(3, &today, now), "nobody logged in forgets what a caller signed");
+        assert!(!serves(4, &today, now), "forgotten by whoever sits at the desk");
         memory.forget(Uuid::from_u128(3));
         keep(1, DESK, &today);
         assert!(!serves(1, &today, now), "signed by who has logged out since");

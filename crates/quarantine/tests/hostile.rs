@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking; this one is its own harness and says so on standard output"
 )]
 
 use std::io::Write as _;
@@ -36,21 +37,49 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async {
-        pages_are_those_drawn_here().await;
-        what_is_wrong_is_said_as_it_is_here().await;
-        changed_files_break_nothing().await;
-        what_ends_a_process_ends_another().await;
-        what_takes_all_memory_gets_none().await;
-        a_bomb_for_whoever_signs_is_none().await;
-        who_never_ends_holds_nobody_up_for_long().await;
-        #[cfg(target_os = "linux")]
-        the_process_can_do_nothing_else();
-    });
-    // All of the above, and this process took no more than a program takes that made the files.
+    std::panic::set_hook(Box::new(|panicked| println!("---- {panicked}")));
+    let mut tally = Tally {
+        runtime,
+        passed: 0,
+        failed: 0,
+    };
+    tally.test("pages_are_those_drawn_here", pages_are_those_drawn_here());
+    tally.test("what_is_wrong_is_said_as_it_is_here", what_is_wrong_is_said_as_it_is_here());
+    tally.test("changed_files_break_nothing", changed_files_break_nothing());
+    tally.test("what_ends_a_process_ends_another", what_ends_a_process_ends_another());
+    tally.test("what_takes_all_memory_gets_none", what_takes_all_memory_gets_none());
+    tally.test("a_bomb_for_whoever_signs_is_none", a_bomb_for_whoever_signs_is_none());
+    tally.test("who_never_ends_holds_nobody_up_for_long", who_never_ends_holds_nobody_up_for_long());
     #[cfg(target_os = "linux")]
-    assert!(peak_megabytes() < 400, "{} MB", peak_megabytes());
-    ExitCode::SUCCESS
+    tally.test("the_process_can_do_nothing_else", async { the_process_can_do_nothing_else() });
+    // After all of the above.
+    #[cfg(target_os = "linux")]
+    tally.test("this_process_took_no_more_than_one_that_made_the_files", async {
+        assert!(peak_megabytes() < 400, "{} MB", peak_megabytes());
+    });
+    let Tally { passed, failed, .. } = tally;
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {word}. {passed} passed; {failed} failed\n");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs and counts in the words of the usual harness, so that these tests are counted with all others.
+struct Tally {
+    runtime: tokio::runtime::Runtime,
+    passed: u32,
+    failed: u32,
+}
+
+impl Tally {
+    fn test(&mut self, name: &str, test: impl Future<Output = ()> + Send + 'static) {
+        if self.runtime.block_on(self.runtime.spawn(test)).is_ok() {
+            self.passed += 1;
+            println!("test {name} ... ok");
+        } else {
+            self.failed += 1;
+            println!("test {name} ... FAILED");
+        }
+    }
 }
 
 fn shared(pdf: &[u8]) -> Arc<Zeroizing<Vec<u8>>> {
