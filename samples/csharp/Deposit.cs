@@ -2,7 +2,6 @@
 using System;
 using System.Collections.Generic;
 using System.Net.Http;
-using System.Runtime.Serialization.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
@@ -10,17 +9,20 @@ using System.Xml.Linq;
 static class Deposit
 {
     static HttpClient http;
-    static XElement Json(HttpContent content) => XElement.Load(JsonReaderWriterFactory.CreateJsonReader(
+    static XElement Json(HttpContent content) => XElement.Load(System.Runtime.Serialization.Json.JsonReaderWriterFactory.CreateJsonReader(
         content.ReadAsByteArrayAsync().Result, System.Xml.XmlDictionaryReaderQuotas.Max));
+    static Exception Fail(string why) { Console.Error.WriteLine(why); Environment.Exit(1); return null; }
 
     static HttpResponseMessage Send(string url, HttpContent body, Dictionary<string, string> headers)
     {
         var request = new HttpRequestMessage(body == null ? HttpMethod.Get : HttpMethod.Post, url) { Content = body };
         foreach (var header in headers) request.Headers.Add(header.Key, header.Value);
-        return http.SendAsync(request).Result;
+        try { return http.SendAsync(request).Result; }
+        catch (AggregateException lost) { throw Fail("eConnector does not answer: start it and read the file anew; " +
+            $"if something was sent, send the same id again ({url}: {lost.GetBaseException().Message})"); }
     }
 
-    static int Main(string[] arguments)
+    static void Main(string[] arguments)
     {
         var place = Json(new ByteArrayContent(System.IO.File.ReadAllBytes(arguments[0])));
         Func<string, string> At = name => (string)place.Element(name);
@@ -35,7 +37,7 @@ static class Deposit
             var status = Send(api + "/status", null, new Dictionary<string, string> { ["X-EConnector-Challenge"] = challenge }).Content;
             var proof = BitConverter.ToString(new HMACSHA256(Encoding.ASCII.GetBytes(key)).ComputeHash(Encoding.ASCII.GetBytes(challenge)));
             if ((string)Json(status).Element("link")?.Element("proof") != proof.Replace("-", "").ToLowerInvariant())
-                throw new Exception("this is not the program of the connection file: read the file anew");
+                throw Fail("this is not the program of the connection file: read the file anew");
             headers = new Dictionary<string, string>(headers) { ["X-EConnector-Key"] = key, ["X-EConnector-Software"] = "Sample CSharp/1.0" };
         }
         else // a ready file: the hospital server, with a token in the physician's name (RFC 8693)
@@ -46,14 +48,12 @@ static class Deposit
         // The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
         var id = arguments.Length > 2 ? arguments[2] : Guid.NewGuid().ToString();
         var body = $"{{\"id\": \"{id}\", \"kind\": \"ecit\", \"values\": {System.IO.File.ReadAllText(arguments[1])}}}";
-        for (var attempt = 0; ; attempt++)
-        {
-            var answer = Send(api + "/v1/documents", new StringContent(body, Encoding.UTF8, "application/json"), headers);
-            if (answer.Headers.RetryAfter?.Delta is TimeSpan wait && attempt < 5) { System.Threading.Thread.Sleep(wait); continue; }
-            var receipt = (string)Json(answer.Content).Element("state") == "deposited" ? Json(answer.Content).Element("receipt") : null;
-            if (receipt == null) Console.Error.WriteLine(answer.Content.ReadAsStringAsync().Result);
-            else Console.WriteLine(((int)answer.StatusCode == 201 ? "deposited " : "deposited before ") + (string)receipt.Element("reference"));
-            return receipt == null ? 1 : 0;
-        }
+        Console.Error.WriteLine("id " + id);
+        Func<HttpResponseMessage> post = () => Send(api + "/v1/documents", new StringContent(body, Encoding.UTF8, "application/json"), headers);
+        var answer = post();
+        for (var again = 4; answer.Headers.RetryAfter?.Delta is TimeSpan wait && again > 0; again--, answer = post())
+        { Console.Error.WriteLine((string)Json(answer.Content).Element("next")); System.Threading.Thread.Sleep(wait); }
+        if ((string)Json(answer.Content).Element("state") != "deposited") throw Fail(answer.Content.ReadAsStringAsync().Result);
+        Console.WriteLine("deposited " + ((int)answer.StatusCode == 201 ? "" : "before ") + Json(answer.Content).Element("receipt").Element("reference").Value);
     }
 }

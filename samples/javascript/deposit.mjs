@@ -6,6 +6,7 @@ import http from "node:http";
 import https from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
 
+process.on("uncaughtException", (error) => { console.error(error.message); process.exitCode = 1; });
 const [, , placeFile, valuesFile, id = randomUUID()] = process.argv;
 const place = JSON.parse(readFileSync(placeFile, "utf8"));
 const headers = { "Content-Type": "application/json", "Accept-Language": "en" };
@@ -13,16 +14,18 @@ const ca = place.ca_pem && readFileSync(place.ca_pem);
 // One POST, or a GET without body: status, JSON, and after how many seconds to ask again (0: not).
 function send(url, body, headers) {
   return new Promise((resolve, reject) => {
+    const lost = (error) => reject(new Error("eConnector does not answer: start it and read the file anew; if something was sent, " +
+      `send the same id again (${url}: ${error.message || error.code})`));
     // Plain HTTP is this computer's own: an agent of its own takes no proxy, which would read everything.
     const [{ request }, agent] = url.startsWith("http:") ? [http, new http.Agent()] : [https];
     const call = request(url, { method: body ? "POST" : "GET", headers, ca, agent, timeout: 240_000 }, (answer) => {
       const pieces = [];
-      answer.on("error", reject).on("data", (piece) => pieces.push(piece)).on("end", () => {
+      answer.on("error", lost).on("data", (piece) => pieces.push(piece)).on("end", () => {
         const json = JSON.parse(Buffer.concat(pieces).toString("utf8"));
         resolve({ status: answer.statusCode, json, wait: Number(answer.headers["retry-after"] ?? 0) });
       });
     });
-    call.on("timeout", () => call.destroy(new Error("no answer in time: send the same id again"))).on("error", reject).end(body);
+    call.on("timeout", () => call.destroy(new Error("no answer in time"))).on("error", lost).end(body);
   });
 }
 
@@ -45,15 +48,12 @@ if (place.key) { // a connection file: the desktop of this user; it asks the phy
 
 // The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
 const body = JSON.stringify({ id, kind: "ecit", values: JSON.parse(readFileSync(valuesFile, "utf8")) });
-let answer;
-for (let attempt = 0; attempt < 5; attempt += 1) {
-  answer = await send(`${place.api ?? place.url}/econnector/v1/documents`, body, headers);
-  if (!answer.wait) break;
+console.error("id", id);
+const post = () => send(`${place.api ?? place.url}/econnector/v1/documents`, body, headers);
+let answer = await post();
+for (let again = 4; answer.wait && again > 0; again -= 1, answer = await post()) {
+  console.error(answer.json.next);
   await pause(answer.wait * 1000);
 }
-if (answer.json.state === "deposited") {
-  console.log(answer.status === 201 ? "deposited" : "deposited before", answer.json.receipt.reference);
-} else {
-  console.error(JSON.stringify(answer.json.problem ?? answer.json, null, 2));
-  process.exitCode = 1;
-}
+if (answer.json.state !== "deposited") throw new Error(JSON.stringify(answer.json.problem ?? answer.json, null, 2));
+console.log(answer.status === 201 ? "deposited" : "deposited before", answer.json.receipt.reference);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Deposits an eCIT. Usage: deposit.py ready.json|connection.json values.json [id]  (Python 3.9 or newer, nothing to install)"""
-import hashlib, hmac, json, os, ssl, sys, time, urllib.error, urllib.parse, urllib.request, uuid
+import hashlib, hmac, http.client, json, os, ssl, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 
 
 def send(url, data, headers, trust):
@@ -13,8 +13,8 @@ def send(url, data, headers, trust):
             return answer.status, json.load(answer), 0
     except urllib.error.HTTPError as problem:
         return problem.code, json.load(problem), int(problem.headers.get("Retry-After", 0))
-    except TimeoutError:
-        sys.exit("no answer in time: send the same id again")
+    except (OSError, http.client.HTTPException) as lost:
+        sys.exit(f"eConnector does not answer: start it and read the file anew; if something was sent, send the same id again ({url}: {lost})")
 
 
 def token(place, trust):
@@ -45,10 +45,12 @@ else:  # a ready file: the hospital server of `cargo xtask sandbox`
 # The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
 document = {"id": sys.argv[3] if len(sys.argv) > 3 else str(uuid.uuid4()), "kind": "ecit",
             "values": json.load(open(sys.argv[2], encoding="utf-8"))}
-for _ in range(5):
+print("id", document["id"], file=sys.stderr)
+for again in range(4, -1, -1):
     status, answer, wait = send(base + "/econnector/v1/documents", json.dumps(document).encode(), headers, trust)
-    if not wait:
+    if not (wait and again):
         break
+    print(answer["next"], file=sys.stderr)
     time.sleep(wait)
 if status in (200, 201) and answer["state"] == "deposited":
     print("deposited" if status == 201 else "deposited before", answer["receipt"]["reference"])

@@ -4,6 +4,7 @@
 
 mod autostart;
 mod browser;
+mod closing;
 mod command;
 #[cfg(not(any(windows, target_os = "macos")))]
 mod desktop_entry;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::Value;
 
+use crate::closing::Closing;
 use crate::door::status;
 
 /// Whether the window was locked when it was last heard of: GET says it, PUT notes it. A page that is read again, and a window that is opened
@@ -13,6 +16,10 @@ use crate::door::status;
 const LOCK: &str = "/window/lock";
 /// Whether somebody outside of the window wants a login here: GET says it once.
 const LOGIN: &str = "/window/login";
+/// Whether something is typed and not sent: PUT notes it.
+const UNSENT: &str = "/window/unsent";
+/// What the page makes of a window that is to be closed: PUT says it.
+const CLOSING: &str = "/window/closing";
 
 /// Kept as long as the program runs.
 #[derive(Clone, Default)]
@@ -22,6 +29,7 @@ pub(crate) struct Page(Arc<Known>);
 struct Known {
     locked: AtomicBool,
     login: AtomicBool,
+    closing: Closing,
 }
 
 impl Page {
@@ -30,23 +38,30 @@ impl Page {
         self.0.login.store(true, Ordering::SeqCst);
     }
 
-    /// `true` or `false`; nothing for other paths.
+    /// How far a closing has come.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.0.closing
+    }
+
+    /// Nothing for other paths.
     pub(crate) fn answer(&self, request: &Request<Vec<u8>>) -> Option<Response<Vec<u8>>> {
+        // Read for these paths only: what goes to the core is nothing to be copied here.
+        let told = || serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
         let answer = match (request.uri().path(), request.method()) {
             (LOCK, &Method::GET) => said(self.0.locked.load(Ordering::SeqCst)),
-            (LOCK, &Method::PUT) => match serde_json::from_slice(request.body()) {
-                Ok(locked) => {
-                    self.0.locked.store(locked, Ordering::SeqCst);
-                    status(StatusCode::NO_CONTENT)
-                }
-                Err(_) => status(StatusCode::BAD_REQUEST),
-            },
+            (LOCK, &Method::PUT) => taken(told().as_bool().map(|locked| self.0.locked.store(locked, Ordering::SeqCst))),
             (LOGIN, &Method::GET) => said(self.0.login.swap(false, Ordering::SeqCst)),
-            (LOCK | LOGIN, _) => status(StatusCode::METHOD_NOT_ALLOWED),
+            (UNSENT, &Method::PUT) => taken(told().as_bool().map(|unsent| self.0.closing.note_unsent(unsent))),
+            (CLOSING, &Method::PUT) => taken(told().as_str().and_then(|word| self.0.closing.say(word, Instant::now()))),
+            (LOCK | LOGIN | UNSENT | CLOSING, _) => status(StatusCode::METHOD_NOT_ALLOWED),
             _ => return None,
         };
         Some(answer)
     }
+}
+
+fn taken(what: Option<()>) -> Response<Vec<u8>> {
+    status(what.map_or(StatusCode::BAD_REQUEST, |()| StatusCode::NO_CONTENT))
 }
 
 fn said(what: bool) -> Response<Vec<u8>> {
@@ -60,6 +75,7 @@ fn said(what: bool) -> Response<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closing::{Step, Way};
 
     fn ask(page: &Page, method: &str, path: &str, body: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri(path);
@@ -87,6 +103,23 @@ mod tests {
         assert_eq!(ask(&page, "PUT", LOGIN, "true").0, 405);
         assert_eq!(ask(&page, "GET", LOGIN, ""), (200, "true".to_owned()));
         assert_eq!(ask(&page, "GET", LOGIN, ""), (200, "false".to_owned()));
+    }
+
+    #[test]
+    fn what_is_typed_is_not_closed_unasked() {
+        let page = Page::default();
+        let (close, now) = (|now| page.closing().wanted(Way::Close, now), Instant::now());
+        assert_eq!(close(now), Step::Leave);
+        assert_eq!(ask(&page, "PUT", UNSENT, "true").0, 204);
+        assert_eq!(ask(&page, "PUT", UNSENT, "two").0, 400);
+        assert_eq!(ask(&page, "GET", UNSENT, "").0, 405);
+        assert_eq!(ask(&page, "PUT", CLOSING, "\"discarded\"").0, 400, "nobody asked");
+        assert_eq!(close(now), Step::Tell);
+        assert_eq!(ask(&page, "PUT", CLOSING, "\"asked\"").0, 204);
+        assert_eq!(ask(&page, "PUT", CLOSING, "asked").0, 400);
+        assert_eq!(ask(&page, "GET", CLOSING, "").0, 405);
+        assert_eq!(ask(&page, "PUT", UNSENT, "false").0, 204);
+        assert_eq!(close(now), Step::Leave);
     }
 
     #[test]

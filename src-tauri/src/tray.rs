@@ -54,7 +54,7 @@ fn make(app: &AppHandle) -> Result<(), tauri::Error> {
         .on_menu_event(move |app, event| match event.id().as_ref() {
             OPEN => window::show(app),
             AUTOSTART => toggle(&starts),
-            QUIT => app.exit(0),
+            QUIT => window::quit(app),
             _ => {}
         });
     if let Some(icon) = app.default_window_icon() {

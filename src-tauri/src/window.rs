@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager as _, RunEvent, UserAttentionType, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 use crate::browser::SystemBrowser;
+use crate::closing::{Heard, Step, Way};
 use crate::folders::Folders;
 use crate::host::{self, Ready};
 use crate::page::Page;
@@ -30,6 +31,11 @@ pub(crate) struct Start {
 
 /// The page knows whether somebody is logged in, and in which language the login page is to come.
 const TELL_TO_LOG_IN: &str = "window.dispatchEvent(new Event('econnector:login'))";
+
+/// The page alone knows how many forms are typed and not sent, and says it in its own language.
+const TELL_TO_ASK: &str = "window.dispatchEvent(new CustomEvent('econnector:closing', { detail: 'ask' }))";
+/// As when the window locks: nothing of what is typed can be seen, and nothing of it is lost.
+const TELL_TO_LOCK: &str = "window.dispatchEvent(new CustomEvent('econnector:closing', { detail: 'lock' }))";
 
 /// Whether the window was closed in the background, where it is kept without a page.
 #[derive(Default)]
@@ -84,13 +90,12 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
             in_dock(app, false);
             api.prevent_exit();
         }
-        #[cfg(target_os = "linux")]
         RunEvent::WindowEvent {
             event: tauri::WindowEvent::CloseRequested { api, .. },
             ..
-        } if background => {
+        } => {
             api.prevent_close();
-            put_away(app);
+            close(app, if background { Way::PutAway } else { Way::Close });
         }
         RunEvent::Exit => app.state::<Ready>().end(),
         #[cfg(target_os = "macos")]
@@ -107,6 +112,58 @@ pub(crate) fn run(folders: Folders, start: Start) -> Result<(), tauri::Error> {
         _ => {}
     });
     Ok(())
+}
+
+/// Somebody wants the program that runs in the background to end.
+pub(crate) fn quit(app: &AppHandle) {
+    close(app, Way::Quit);
+}
+
+/// Whatever is typed and not sent is lost by nobody's mistake: the page asks first. In the background nothing is asked, since nothing has to be
+/// lost: the window is hidden with its page, locked, and comes back as it was.
+fn close(app: &AppHandle, way: Way) {
+    match app.state::<Page>().closing().wanted(way, Instant::now()) {
+        Step::Leave => leave(app, way),
+        Step::Stay => {}
+        Step::Tell => {
+            let Some(window) = app.get_webview_window(LABEL) else {
+                return leave(app, way);
+            };
+            // Where this fails the page does not answer either.
+            if let Err(error) = window.eval(if way == Way::PutAway { TELL_TO_LOCK } else { TELL_TO_ASK }) {
+                tracing::warn!(%error, "the page was not told of the closing");
+            }
+            tauri::async_runtime::spawn(attend_to_closing(app.clone(), way));
+        }
+    }
+}
+
+async fn attend_to_closing(app: AppHandle, way: Way) {
+    let page = app.state::<Page>().inner().clone();
+    let heard = page.closing().heard().await;
+    let Some((heard, window)) = heard.zip(app.get_webview_window(LABEL)) else {
+        tracing::warn!("the page does not answer and is closed with what was typed in it");
+        return leave(&app, way);
+    };
+    let done = match (heard, way) {
+        // Whoever passes by a locked window destroys nothing of what it keeps.
+        (Heard::Locked, Way::Close) => window.minimize(),
+        (Heard::Locked, Way::PutAway) => window.hide().map(|()| in_dock(&app, false)),
+        (Heard::Locked, Way::Quit) | (Heard::Asked, _) => bring_back(&window).and_then(|()| window.set_focus()),
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, "the window that is to be closed stays as it is");
+    }
+    if heard == Heard::Asked && page.closing().is_discarded().await {
+        leave(&app, way);
+    }
+}
+
+fn leave(app: &AppHandle, way: Way) {
+    match way {
+        Way::Close | Way::Quit => app.exit(0),
+        Way::PutAway => put_away(app),
+    }
 }
 
 /// Somebody asked for the window: it is opened, or comes to the front.
@@ -165,10 +222,19 @@ fn put_away(app: &AppHandle) {
         return;
     };
     app.state::<Away>().0.store(true, Ordering::SeqCst);
+    app.state::<Page>().closing().note_unsent(false);
     let away = window
         .hide()
         .and_then(|()| window.with_webview(|webview| webview.inner().terminate_web_process()));
     if let Err(error) = away {
+        tracing::error!(%error, "the window does not close");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn put_away(app: &AppHandle) {
+    app.state::<Page>().closing().note_unsent(false);
+    if let Some(Err(error)) = app.get_webview_window(LABEL).map(|window| window.destroy()) {
         tracing::error!(%error, "the window does not close");
     }
 }
@@ -178,6 +244,7 @@ fn bring_back(window: &WebviewWindow) -> Result<(), tauri::Error> {
     if window.state::<Away>().0.swap(false, Ordering::SeqCst) {
         window.reload()?;
     }
+    in_dock(window.app_handle(), true);
     window.unminimize()?;
     window.show()
 }

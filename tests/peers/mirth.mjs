@@ -17,8 +17,23 @@ const answers = [
   // The answer was lost: of a document that is still under way, and by something in between.
   [504, { code: "answer-too-slow" }], [502, null], [504, null],
 ];
+// What the channel says to the script, under each setting of the configuration map: an answer that was lost.
+const channel = readFileSync(new URL("channel.xml", folder), "utf8");
+const step = channel.split("// end of response.js\n")[1].split("]]>")[0];
+const settled = (servers) => {
+  const lost = vm.createContext({
+    verdict: run("verdict"),
+    $: () => "HTTP/1.1 504 Gateway Timeout",
+    response: { getMessage: () => "" },
+    configurationMap: { get: (key) => (key === "eConnectorServers" ? servers : null) },
+    SENT: "SENT", QUEUED: "QUEUED", ERROR: "ERROR",
+  });
+  vm.runInContext(step, lost);
+  return lost.responseStatus;
+};
 console.log(JSON.stringify({
   ...note,
   body: run("multipart(feeNote(message), 'econnector-5f2b7c1e9a')"),
+  lost: Object.fromEntries(["1", " 1 ", "2", "10", "", null, "one"].map((servers) => [String(servers), settled(servers)])),
   verdicts: [false, true].map((several) => answers.map(([status, answer]) => run(`verdict(${status}, ${JSON.stringify(answer)}, ${several})`))),
 }));

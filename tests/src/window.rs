@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::process::stop;
 use crate::surroundings::{Surroundings, program};
-use crate::{Control, Practice, Printer, log_in_by_http, project_file};
+use crate::{Control, Practice, Printer, connection_file, log_in_by_http, patiently, project_file};
 
 /// How long anything on the screen may take before the test gives up; generous, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -474,6 +474,28 @@ impl Window {
         let file = folder.join(format!("{name}.png"));
         std::fs::write(&file, self.client.screenshot().await.unwrap()).unwrap();
         file
+    }
+
+    /// Closes the window as a window manager does when somebody clicks on the cross; what comes of it is the program's.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn click_cross(&self) {
+        assert_eq!(self.around.close_windows(), 1, "windows to close");
+    }
+
+    /// Whether the program has not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        connection_file(self.home()).exists()
+    }
+
+    /// Waits until the program has ended by itself.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn ended(&self) {
+        patiently(|| (!self.is_open()).then_some(())).await;
     }
 
     /// Closes the window; the home stays as the program left it.

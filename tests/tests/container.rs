@@ -339,7 +339,9 @@ fn an_overlay_takes_out_what_the_base_sets_as_the_book_says() {
     let plain = put_together();
     for part in [
         "ECONNECTOR_CLIENTS_FILE: ",
-        "SPRING_PROFILES_ACTIVE: docker-prod",
+        // Whoever fills in nothing has accepted nothing, and sends no real document.
+        "ACCEPT_LICENSE: \"no\"",
+        "SPRING_PROFILES_ACTIVE: docker-integration",
         "image: registry.hospital.example/",
         "namespace: econnector",
     ] {
@@ -390,16 +392,19 @@ fn the_book_says_what_the_compose_file_asks_for() {
     for name in given.filter(|name| !name.starts_with('#')) {
         assert!(asked.contains(&name), "compose.yaml does not ask for {name}");
     }
-    // Every file that it mounts, and where the steps put it.
-    for secret in compose
-        .split("file: ./")
+    // What it mounts are whole folders, so that a file put in another's place is seen; and the steps put there what it reads.
+    for folder in ["files", "secrets"] {
+        assert!(compose.contains(&format!("- ./{folder}:/run/{folder}:ro\n")), "{folder}");
+    }
+    assert!(!compose.contains("secrets:\n"), "a secret mounted alone");
+    let secrets: Vec<&str> = compose
+        .split(": /run/secrets/")
         .skip(1)
         .map(|rest| rest.split_whitespace().next().unwrap())
-    {
-        assert!(
-            book.contains(&format!("> {secret}\n")) || book.contains(&format!("> {secret} ")),
-            "{secret}"
-        );
+        .collect();
+    assert!(secrets.len() >= 4, "{secrets:?}");
+    for secret in &secrets {
+        assert!(made_in_step_4(&book, secret), "{secret}");
     }
     for file in compose
         .split("/run/files/")
@@ -416,6 +421,40 @@ fn the_book_says_what_the_compose_file_asks_for() {
         let line = book.lines().find(|told| told.starts_with(line)).unwrap();
         assert!(line.ends_with("| 5 |") || line.ends_with("| 90 |"), "{line}");
     }
+}
+
+/// Whether the book's fourth step writes this secret.
+fn made_in_step_4(book: &str, secret: &str) -> bool {
+    [" ", "\n"].iter().any(|end| book.contains(&format!("> secrets/{secret}{end}")))
+}
+
+#[test]
+fn the_books_commands_for_kubernetes_give_what_the_manifests_read_of_what_step_4_made() {
+    let read = |file: &str| std::fs::read_to_string(project_file(file)).unwrap();
+    let book = read("docs/hospital.md");
+    let (_, section) = book.split_once("\n## Kubernetes\n").unwrap();
+    let given: std::collections::BTreeMap<&str, &str> = section
+        .split("--from-file=")
+        .skip(1)
+        .map(|rest| rest.split([' ', '\n', '`']).next().unwrap())
+        .map(|given| given.split_once('=').unwrap_or_else(|| (given.rsplit('/').next().unwrap(), given)))
+        .collect();
+    let settings = read("installer/kubernetes/base/configmap.yaml") + &read("installer/kubernetes/overlays/hospital/settings.yaml");
+    let asked = |folder: &str| -> Vec<String> {
+        let before = format!(": {folder}");
+        let named = settings.split(&before).skip(1).map(|rest| rest.split_whitespace().next().unwrap());
+        named.map(ToOwned::to_owned).collect()
+    };
+    let (files, passwords) = (asked("/run/files/"), asked("/run/passwords/"));
+    assert!(files.len() >= 5 && passwords.len() >= 4, "{files:?} {passwords:?}");
+    for file in &files {
+        assert_eq!(given.get(file.as_str()), Some(&format!("$F/{file}").as_str()), "{file}");
+    }
+    for password in &passwords {
+        let secret = given.get(password.as_str()).and_then(|file| file.strip_prefix("$S/"));
+        assert!(secret.is_some_and(|secret| made_in_step_4(&book, secret)), "{password}: {secret:?}");
+    }
+    assert_eq!(given.len(), files.len() + passwords.len(), "{given:?}");
 }
 
 fn files_below(root: &Path) -> Vec<String> {

@@ -178,7 +178,18 @@ async fn after_the_deposit_a_lost_or_false_answer_leaves_the_outcome_open_and_ne
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_ca_is_not_trusted_is_refused_and_never_asked() {
-    let stranger = Stage::desktop().await;
+    // One of whose addresses leads nowhere: that is known before something is to be sent.
+    let stranger = Stage::with(Door::Hospital, |settings| {
+        settings.kms.sign_url = "https://kms.invalid/api/v3/sign-data".parse().unwrap();
+    })
+    .await;
+    let unusable = stranger.call(http::Method::GET, "/status", &[], None).await;
+    assert_eq!(unusable.status, StatusCode::SERVICE_UNAVAILABLE);
+    for check in unusable.json()["checks"].as_array().unwrap() {
+        let detail = check["detail"].as_str().unwrap();
+        assert_eq!(check["ok"] == false, detail.contains("net-resolve: kms.invalid"), "{check}");
+        assert_eq!(check["ok"] == false, check["name"] == "kms", "{check}");
+    }
     let other_ca = stranger.training().sandbox().ready().ca_pem.clone();
     let stage = Stage::with(Door::Hospital, |settings| {
         settings.anchors = Some(other_ca);

@@ -347,6 +347,9 @@ async fn where_the_installation_says_so_a_login_unlocks_and_only_hers() {
     window.wait("#lock-discard").await;
     window.tab_to("lock-discard").await;
     window.press(Key::Enter).await;
+    window.wait_until("document.activeElement?.id === 'lock-discard-no'").await;
+    window.back_to("lock-discard-yes").await;
+    window.press(Key::Enter).await;
     window.wait_until("document.getElementById('lock') === null").await;
     window.new_form(Key::F2).await;
     assert_eq!(window.value("last_name").await, "");

@@ -305,6 +305,7 @@ async fn a_wrong_code_is_corrected_from_the_receipt_in_one_action() {
     window.wait("#receipt[data-state=deposited]").await;
     window.press(Key::F8).await;
     window.wait_until("document.activeElement?.id === 'reason'").await;
+    window.wait(".reason[data-armed=true]").await;
     window.accessible("reason").await;
     window.chord(&[Key::Control], 'a').await;
     window.data(WRONG_CODE).await;
@@ -376,6 +377,7 @@ async fn an_older_line_of_the_journal_is_cancelled_without_its_values_and_replac
     window.tab_until("document.activeElement?.id.startsWith('cancel-')").await;
     window.press(Key::Enter).await;
     window.wait_until("document.activeElement?.id === 'reason'").await;
+    window.wait(".reason[data-armed=true]").await;
     window.accessible("reason in the journal").await;
     window.press(Key::Enter).await;
     window.wait("tr[data-state=cancelled]").await;
@@ -386,6 +388,7 @@ async fn an_older_line_of_the_journal_is_cancelled_without_its_values_and_replac
     window.tab_until("document.activeElement?.id.startsWith('replace-')").await;
     window.press(Key::Enter).await;
     window.wait_until("document.activeElement?.id === 'reason'").await;
+    window.wait(".reason[data-armed=true]").await;
     window.press(Key::Enter).await;
     window.wait("#field-matricule").await;
     assert_eq!(window.value("matricule").await, "", "no patient data is left");

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::IntoResponse as _;
 use econnector_loopback::WaitingKind;
 use econnector_tests::{cut_out, elements, examples, judge, project_file, python};
 use http::{Method, StatusCode};
@@ -23,7 +24,9 @@ async fn doors() -> [Place; 2] {
 }
 
 /// A port of this computer where nothing listens, or not for us.
-const NO_PROXY_HERE: &str = "http://127.0.0.1:9";
+const NOBODY_HERE: &str = "http://127.0.0.1:9";
+/// What the clients say when no answer comes; why stands behind it.
+const NO_ANSWER: &str = "eConnector does not answer: start it and read the file anew; if something was sent, send the same id again (";
 
 /// Has a program believe that everything leaves the computer by a proxy, as practices have it.
 fn behind_a_proxy(command: &mut Command, proxy: &str) {
@@ -39,7 +42,7 @@ async fn deposits_once(place: &Place, folder: &Path, token: Option<&str>, client
         let mut command = client(arguments);
         command.env_remove("ECONNECTOR_TOKEN");
         if place.name == "loopback" {
-            behind_a_proxy(&mut command, NO_PROXY_HERE);
+            behind_a_proxy(&mut command, NOBODY_HERE);
             command.envs(token.map(|token| ("ECONNECTOR_TOKEN", token)));
         }
         said(&mut command)
@@ -50,16 +53,31 @@ async fn deposits_once(place: &Place, folder: &Path, token: Option<&str>, client
     let before = place.control.exchanges().await.len();
     let (deposited, told) = run(&[file, values.to_str().unwrap(), &id]);
     assert!(deposited && told.starts_with("deposited "), "{}: {told}", place.name);
-    let reference = told.trim().trim_start_matches("deposited ").to_owned();
+    let reference = told.lines().next().unwrap().trim_start_matches("deposited ").to_owned();
     let (again, told) = run(&[file, values.to_str().unwrap(), &id]);
     assert!(again, "{told}");
-    assert_eq!(told.trim(), format!("deposited before {reference}"));
+    assert_eq!(told.trim(), format!("deposited before {reference}\nid {id}"));
     let mut wrong = examples("ecit").remove("illness").unwrap();
     wrong.insert("last_day".to_owned(), "2026-10-01".into());
     let wrong_file = folder.join("wrong.json");
     std::fs::write(&wrong_file, serde_json::to_vec(&wrong).unwrap()).unwrap();
     let (refused, told) = run(&[file, wrong_file.to_str().unwrap()]);
     assert!(!refused && told.contains("values-wrong"), "{told}");
+    let made = told.lines().next().and_then(|line| line.strip_prefix("id ")).unwrap_or_default();
+    assert_eq!(Uuid::parse_str(made).unwrap().get_version_num(), 4, "{told}");
+    // A program that has ended. What was not sent has no id to repeat.
+    let (name, nobody, mut expected) = match place.name {
+        "hospital" => ("api", NOBODY_HERE.replace("http:", "https:"), vec![format!("id {id}")]),
+        _ => ("url", NOBODY_HERE.to_owned(), Vec::new()),
+    };
+    let mut stale: Value = serde_json::from_slice(&std::fs::read(&place.file).unwrap()).unwrap();
+    expected.push(format!("{NO_ANSWER}{nobody}/"));
+    stale[name] = nobody.into();
+    let stale_file = folder.join("stale.json");
+    std::fs::write(&stale_file, stale.to_string()).unwrap();
+    let (answered, told) = run(&[stale_file.to_str().unwrap(), values.to_str().unwrap(), &id]);
+    let fits = told.lines().count() == expected.len() && told.lines().zip(&expected).all(|(line, said)| line.starts_with(said));
+    assert!(!answered && fits, "{}: {told}", place.name);
     let exchanges = place.control.exchanges().await;
     assert_eq!(exchanges.len(), before + 1);
     assert_eq!(exchanges[before]["reference"], reference);
@@ -148,12 +166,7 @@ async fn samples_tell_nothing_to_whoever_does_not_know_the_key() {
 
     let values = project_file("forms/ecit/examples/illness.json");
     let arguments = [file.to_str().unwrap(), values.to_str().unwrap()];
-    let mut programs = vec![
-        client("python3", "samples/python/deposit.py", &arguments),
-        client("node", "samples/javascript/deposit.mjs", &arguments),
-        Command::new("mono"),
-    ];
-    programs[2].arg(compiled(folder.path())).args(arguments);
+    let mut programs = clients(folder.path(), &arguments);
     let id = Uuid::new_v4().to_string();
     for script in std::fs::read_dir(project_file("samples/calls")).unwrap() {
         let script = script.unwrap().path();
@@ -181,6 +194,50 @@ async fn samples_tell_nothing_to_whoever_does_not_know_the_key() {
     serving.abort();
 }
 
+/// At a desktop whose physician has not answered yet whether the software may.
+#[tokio::test(flavor = "multi_thread")]
+async fn sample_clients_say_what_they_wait_for() {
+    const KEY: &str = "fictitious-key-of-a-connection-file-0123456";
+    const PROOF: &str =
+        "import hashlib, hmac, sys; print(hmac.new(sys.argv[1].encode(), sys.argv[2].encode(), hashlib.sha256).hexdigest())";
+    let folder = tempfile::tempdir().unwrap();
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let ids = Arc::clone(&sent);
+    let router = Router::new().fallback(move |request: Request| async move {
+        if let Some(challenge) = request.headers().get("x-econnector-challenge") {
+            let proof = judge("python3", &["-c", PROOF, KEY, challenge.to_str().unwrap()]);
+            return axum::Json(json!({ "link": { "proof": proof.trim() } })).into_response();
+        }
+        let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        let mut ids = ids.lock().unwrap();
+        ids.push(document["id"].as_str().unwrap().to_owned());
+        if ids.len() == 1 {
+            let waiting = json!({ "code": "software-waiting", "next": "Answer in the window." });
+            return (StatusCode::FORBIDDEN, [("retry-after", "1")], axum::Json(waiting)).into_response();
+        }
+        let taken = json!({ "state": "deposited", "receipt": { "reference": "taken" } });
+        (StatusCode::CREATED, axum::Json(taken)).into_response()
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let file = folder.path().join("connection.json");
+    std::fs::write(&file, json!({ "url": url, "key": KEY }).to_string()).unwrap();
+    let values = project_file("forms/ecit/examples/illness.json");
+    for mut program in clients(folder.path(), &[file.to_str().unwrap(), values.to_str().unwrap()]) {
+        let (done, told) = said(program.env_remove("ECONNECTOR_TOKEN"));
+        let ids = std::mem::take(&mut *sent.lock().unwrap());
+        assert!(done && ids.len() == 2 && ids[0] == ids[1], "{program:?}: {ids:?} {told}");
+        assert_eq!(
+            told,
+            format!("deposited taken\nid {}\nAnswer in the window.\n", ids[0]),
+            "{program:?}"
+        );
+    }
+    serving.abort();
+}
+
 #[test]
 fn sample_clients_are_short() {
     for sample in ["python/deposit.py", "javascript/deposit.mjs", "csharp/Deposit.cs"] {
@@ -201,7 +258,7 @@ async fn sample_calls_do_what_their_first_line_says() {
                 .env("ECONNECTOR_PLACE", &place.file)
                 .env_remove("ECONNECTOR_TOKEN");
             if place.name == "loopback" {
-                behind_a_proxy(&mut command, NO_PROXY_HERE);
+                behind_a_proxy(&mut command, NOBODY_HERE);
                 command.envs(token.get().map(|token| ("ECONNECTOR_TOKEN", token)));
             }
             let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -261,6 +318,9 @@ async fn an_integration_engine_deposits_a_fee_note_from_hl7() {
     let one = [&known[..], &["QUEUED", "QUEUED", "QUEUED"]].concat();
     let several = [&known[..], &["ERROR", "ERROR", "ERROR"]].concat();
     assert_eq!(sent["verdicts"], json!([one, several]));
+    // And only who says so has one.
+    let lost = json!({ "1": "QUEUED", " 1 ": "QUEUED", "2": "ERROR", "10": "ERROR", "": "ERROR", "null": "ERROR", "one": "ERROR" });
+    assert_eq!(sent["lost"], lost);
 
     let body = econnector_tests::unpack(&sent["body"], folder.path().join("body"));
     let body = Some((
@@ -370,6 +430,17 @@ fn compiled(folder: &Path) -> PathBuf {
     let out = format!("-out:{}", program.display());
     let _ = judge("mcs", &["-warnaserror", &out, libraries, source.to_str().unwrap()]);
     program
+}
+
+/// All three.
+fn clients(folder: &Path, arguments: &[&str]) -> Vec<Command> {
+    let mut programs = vec![
+        client("python3", "samples/python/deposit.py", arguments),
+        client("node", "samples/javascript/deposit.mjs", arguments),
+        Command::new("mono"),
+    ];
+    programs[2].arg(compiled(folder)).args(arguments);
+    programs
 }
 
 fn client(program: &str, script: &str, arguments: &[&str]) -> Command {

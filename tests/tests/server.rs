@@ -243,8 +243,25 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
         "[[client]]\nname = \"x\"\nkey_sha256 = \"open sesame\"\n",
     )
     .unwrap();
+    std::fs::write(hospital.path("java.jks"), b"\xFE\xED\xFE\xED\0\0\0\x02").unwrap();
     for (changes, expected) in [
         (vec![("SAAS_KEYSTORE", file("broken.p12"))], "SAAS_KEYSTORE: "),
+        (
+            vec![("SAAS_KEYSTORE", file("java.jks"))],
+            "java.jks is a Java keystore (JKS). Convert it: keytool -importkeystore",
+        ),
+        (
+            vec![("TRUSTSTORE_KMS_FILENAME", file("java.jks"))],
+            "java.jks is a Java keystore (JKS). Convert it: keytool -importkeystore",
+        ),
+        (
+            vec![("TRUSTSTORE_KMS_FILENAME", file("server.p12"))],
+            "TRUSTSTORE_KMS_PASSWORD: is not set, and TRUSTSTORE_KMS_FILENAME has a password. Set it or TRUSTSTORE_KMS_PASSWORD_FILE",
+        ),
+        (
+            vec![("KMS_SIGN_URL", "https://KMS-HOST/api/v3/sign-data".to_owned())],
+            "KMS_SIGN_URL: still holds the example's KMS-HOST",
+        ),
         (vec![("SAAS_KEYSTORE", file("keyless.p12"))], "SAAS_KEYSTORE: "),
         (
             vec![("SAAS_KEYSTORE", file("ended.p12"))],
@@ -256,7 +273,7 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
         ),
         (
             vec![("SAAS_KEYSTORE", "/nowhere.p12".to_owned())],
-            "SAAS_KEYSTORE: /nowhere.p12 cannot be read",
+            "SAAS_KEYSTORE: /nowhere.p12 cannot be read (there is no such file)",
         ),
         (
             vec![("SAAS_KEYSTORE_PASSWORD", "guess".to_owned())],
@@ -329,8 +346,20 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
                 .any(|line| line.starts_with("wrong: ") && line.matches(". ").count() >= 1),
             "with a mend: {said}"
         );
-        assert!(!said.contains("guess") && !said.contains("open sesame"), "{said}");
+        for hidden in ["guess", "open sesame", "kms.trust_store"] {
+            assert!(!said.contains(hidden), "{hidden}: {said}");
+        }
     }
+
+    // A pack that is broken is left out by a server that starts; whoever asks first is told.
+    let forms = hospital.path("forms");
+    std::fs::create_dir_all(forms.join("torn")).unwrap();
+    std::fs::write(forms.join("torn/pack.toml"), "kind =").unwrap();
+    let (well, said) = check(&with(&[("ECONNECTOR_FORMS_FOLDER", &file("forms"))]));
+    assert!(
+        !well && said.contains("wrong: ECONNECTOR_FORMS_FOLDER: torn is left out ("),
+        "{said}"
+    );
 
     // What works and should be looked at is noted: who may act for every physician.
     let clients = format!(
@@ -360,6 +389,17 @@ async fn every_mistake_is_named_at_once_with_variable_and_mend() {
     let chosen = [&aliases[..], &[("TRUSTSTORE_KMS_FILENAME", &named)]].concat();
     let (well, said) = check(&with(&chosen));
     assert!(well && !said.contains("note: "), "{said}");
+
+    // A port that somebody has is named by its own variable.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = refused(&with(&[("ECONNECTOR_MANAGEMENT_PORT", &port)]));
+    assert!(
+        said.contains("ECONNECTOR_MANAGEMENT_ADDRESS, ECONNECTOR_MANAGEMENT_PORT: 127.0.0.1:"),
+        "{said}"
+    );
+    let said = refused(&with(&[("SERVER_PORT", &port)]));
+    assert!(said.contains("\"SERVER_ADDRESS, SERVER_PORT: 127.0.0.1:"), "{said}");
 
     // All in one go, as JSON lines, each with its setting; and no secret among them.
     let several = with(&[
@@ -577,9 +617,15 @@ impl Behind {
             .header("X-EConnector-Key", "a key")
             .header("X-EConnector-Physician", "1900000001");
         let answer = request.json(&self.hospital.note(Uuid::new_v4())).send().await.unwrap();
-        let answer = (answer.status(), answer.json::<Value>().await.unwrap());
+        let (status, body) = (answer.status(), answer.json::<Value>().await.unwrap());
         assert!(!server.log().contains(PROXY_PASSWORD));
-        answer
+        if problem_code(&body) == "net-proxy" {
+            // Which proxy, and why, is for whoever runs the server.
+            let (host, port) = self.address();
+            let why = format!("{AES}: the proxy {host}:{port} asks for a login");
+            assert!(server.lines().iter().any(|line| line["error"] == why.as_str()), "{}", server.log());
+        }
+        (status, body)
     }
 
     /// Waits until the proxy has noted a tunnel, which it does when it closes.
@@ -620,6 +666,13 @@ async fn a_server_behind_a_proxy_that_wants_a_login_reaches_aes_through_it() {
     behind.passed().await;
     let (status, problem) = behind.answer(&settings("false")).await;
     assert!(!status.is_success() && problem_code(&problem) == "net-proxy", "{problem}");
+    let mut idle = behind.variables.clone();
+    idle.extend(settings("false").map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let said = String::from_utf8(run(&["--check"], &idle).stdout).unwrap();
+    assert!(
+        said.contains("note: PROXY_USERNAME and PROXY_PASSWORD change nothing: PROXY_AUTH_REQUIRED is not true"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -775,6 +828,13 @@ async fn callers_come_by_key_or_certificate_in_the_name_of_the_physicians_they_m
     }
 }
 
+/// The line that says how the first work on a document ended.
+fn end_of(server: &Server, document: Uuid) -> Value {
+    let lines = server.lines().into_iter();
+    let mut of_it = lines.filter(|line| line["document"] == document.to_string());
+    of_it.next().unwrap_or_else(|| panic!("{document}: {}", server.log()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_leaves_one_line_with_its_id_and_no_value() {
     let hospital = Hospital::open().await;
@@ -805,6 +865,35 @@ async fn every_request_leaves_one_line_with_its_id_and_no_value() {
         .unwrap();
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
     assert!(nowhere.headers().contains_key("x-request-id"));
+
+    // The sample channel's request id is the document's: one search finds both.
+    let channel = std::fs::read_to_string(project_file("samples/mirth/channel.xml")).unwrap();
+    let compact: String = channel.split_whitespace().collect();
+    assert!(compact.contains("<string>X-Request-Id</string><list><string>${id}</string></list>"));
+    let lost_id = Uuid::new_v4();
+    hospital
+        .control()
+        .fault(json!({ "service": "mysecu", "kind": "drop", "after": true, "count": 1 }))
+        .await;
+    let request = client.post(format!("{}/econnector/v1/documents", server.url)).bearer_auth(&token);
+    let request = request.header("X-Request-Id", lost_id.to_string()).json(&hospital.note(lost_id));
+    let unknown = request.send().await.unwrap();
+    assert_eq!(problem_code(&unknown.json().await.unwrap()), "mysecu-outcome-unknown");
+
+    // What became of each document: found by its id, without a word about anybody.
+    let deposited = end_of(&server, id);
+    assert_eq!(
+        (&deposited["action"], &deposited["state"]),
+        (&json!("deposit"), &json!("deposited"))
+    );
+    assert_eq!(
+        (&deposited["level"], &deposited["correlation_id"]),
+        (&json!("INFO"), &correlation_id)
+    );
+    assert!(deposited["reference"].is_string() && deposited["span"]["request_id"] == "mirth-message-42");
+    let open = end_of(&server, lost_id);
+    assert_eq!((&open["level"], &open["code"]), (&json!("WARN"), &json!("mysecu-outcome-unknown")));
+    assert_eq!(open["span"]["request_id"], lost_id.to_string());
 
     let lines: Vec<Value> = server.lines().into_iter().filter(|line| line["message"] == "request").collect();
     let line = |request_id: &str| {
@@ -866,13 +955,36 @@ async fn waiting_for_an_authority_is_no_time_of_our_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_that_is_slow_or_gone_makes_nobody_unready() {
     let hospital = Hospital::open().await;
-    let server = Server::start(&hospital, &hospital.variables()).await;
+    let mut variables = hospital.variables();
+    let clients = format!("[[client]]\nname = \"mirth\"\nkey_sha256 = \"{}\"\n", sha256("key"));
+    std::fs::write(hospital.path("clients.toml"), clients).unwrap();
+    for (name, value) in [
+        ("ECONNECTOR_CLIENT_SECRET", "wrong"),
+        ("ECONNECTOR_CLIENTS_FILE", hospital.text("clients.toml").as_str()),
+    ] {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    let server = Server::start(&hospital, &variables).await;
     let client = hospital.client(None);
+    let document = client
+        .post(format!("{}/econnector/v1/documents", server.url))
+        .header("X-EConnector-Key", "key")
+        .header("X-EConnector-Physician", "1900000001")
+        .json(&hospital.note(Uuid::new_v4()));
+    let refused: Value = document.send().await.unwrap().json().await.unwrap();
+    assert_eq!(problem_code(&refused), "exchange-client-refused");
     for service in ["aes", "kms", "mysecu"] {
         hospital.control().fault(json!({ "service": service, "kind": "drop" })).await;
     }
     let status = client.get(format!("{}/econnector/status", server.url)).send().await.unwrap();
     assert_eq!(status.status(), StatusCode::SERVICE_UNAVAILABLE, "the status says it");
+    let status: Value = status.json().await.unwrap();
+    let checks = status["checks"].as_array().unwrap().iter();
+    let failing: Vec<&str> = checks
+        .filter(|check| check["ok"] == false)
+        .filter_map(|check| check["name"].as_str())
+        .collect();
+    assert_eq!(failing, ["aes", "kms", "mysecu", "exchange"], "{status}");
     for path in ["/econnector/health/ready", "/econnector/health/live"] {
         for base in [&server.url, &server.management] {
             let answer = client.get(format!("{base}{path}")).send().await.unwrap();
@@ -1200,8 +1312,16 @@ async fn a_server_told_to_stop_finishes_what_nobody_waits_for() {
         server.signal("TERM");
         let ended = until(20, || server.child.try_wait().unwrap().ok_or_else(|| "still there".to_owned())).await;
         assert!(ended.success(), "{ended}: {}", server.log());
-        let last = server.lines().pop().unwrap();
-        assert!(last["message"].as_str().unwrap().contains(said), "{last}");
+        let lines = server.lines();
+        let says = |line: &Value| line["message"].as_str().is_some_and(|message| message.contains(said));
+        assert!(lines.iter().any(says), "{lines:?}");
+        // Nobody waits for it any more, and it is found all the same.
+        let gone = lines.iter().find(|line| line["status"] == 499).unwrap();
+        assert_eq!(gone["client"], "bearer");
+        let ended = end_of(&server, id);
+        assert_eq!(ended["span"]["request_id"], gone["request_id"], "{ended}");
+        let how = if drain == "60" { "ended" } else { "cut off before its end" };
+        assert!(ended["message"].as_str().unwrap().starts_with(how), "{ended}");
         if drain == "60" {
             let exchanges = hospital.control().exchanges().await;
             assert_eq!(exchanges.len(), 1);

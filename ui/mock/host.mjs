@@ -1,6 +1,6 @@
 // A stand-in for the core, for looking at the window without it. Everything in it is invented.
 //
-// POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | "preview" | "core" | "cancel" | "declined" | null, "slow": ms,
+// POST /econnector/mock {"fail": "kms" | "login" | "unknown" | "space" | "preview" | "core" | "cancel" | "declined" | "logout" | null, "slow": ms,
 // "session": "logged_out" | "logging_in" | "logged_in" | "luc" | "secretary" | "schmit" | "nobody", "chosen": eHealthID, "ended": code of why nobody is logged in,
 // "environment": "training" | …, "logins", "lock", "skew": seconds, "keyring": "locked" | …} sets what happens next; GET tells how many documents came whose
 // signed page was never drawn, who was asked for at the login, and what was answered to practice software (mock/link.mjs). MOCK_FORMS names another folder of packs.
@@ -10,12 +10,15 @@ import { fileURLToPath } from 'node:url';
 
 import { Door } from './link.mjs';
 import { LANGUAGES, packs } from './packs.mjs';
+import { told } from './problems.mjs';
 
 let words = 0;
 const l = (...texts) => texts[words] ?? texts[0];
 
 const door = new Door(l);
 const known = packs(process.env.MOCK_FORMS ?? fileURLToPath(new URL('../../forms', import.meta.url)));
+/** A problem in the core's own words, at their full length. */
+const inWords = (code) => ({ code, ...told(code, LANGUAGES[words]) });
 const packOf = (kind) => known.find((pack) => pack.kind === kind);
 
 const world = { session: 'logged_out', fail: null, slow: 500, environment: 'training', documents: new Map(), drawn: new Set(), unseen: 0, chosen: undefined, ended: null, logins: 'both', lock: { after_minutes: 10, unlock: 'key' }, skew: 2, keyring: null, other: undefined, before: 'logged_out', logged: 0, signedBy: [] };
@@ -109,12 +112,10 @@ function acting() {
 }
 
 function session() {
-  const keyring = l('Le trousseau du système est verrouillé', 'Der Schlüsselbund des Systems ist gesperrt', 'The system’s keyring is locked', 'De Schlësselbond vum System ass gespaart');
-  const notice = { code: `keyring-${world.keyring}`, title: keyring, detail: l('Vous devrez vous reconnecter au prochain démarrage.', 'Beim nächsten Start müssen Sie sich neu anmelden.', 'You will have to log in again at the next start.', 'Beim nächste Start musst Dir Iech nei umellen.') };
   const base = {
     environment: world.environment,
     remembered: !world.keyring,
-    notices: world.keyring ? [notice] : [],
+    notices: world.keyring ? [inWords(`keyring-${world.keyring}`)] : [],
     acts_for: [],
     mandate: false,
     logins: world.logins,
@@ -181,6 +182,7 @@ const problems = {
   login: () => ({ status: 401, code: 'session-needed', fault: 'you', title: l('Votre session est terminée', 'Ihre Sitzung ist beendet', 'Your session has ended', 'Är Sëtzung ass eriwwer'), next: l('Connectez-vous, puis envoyez à nouveau.', 'Melden Sie sich an und senden Sie dann noch einmal.', 'Log in, then send again.', 'Mellt Iech un, duerno schéckt nach eng Kéier.') }),
   cancel: () => ({ status: 422, code: 'mysecu-refused', fault: 'authority', title: l('La caisse refuse l’annulation', 'Die Kasse lehnt die Stornierung ab', 'The fund refuses the cancellation', 'D’Keess refuséiert d’Annulatioun'), detail: l('Le document est resté tel quel.', 'Das Dokument blieb unverändert.', 'The document is as it was.', 'D’Dokument ass bliwwe wéi et war.'), next: l('Réessayez dans une minute.', 'Versuchen Sie es in einer Minute noch einmal.', 'Try again in a minute.', 'Probéiert an enger Minutt nach eng Kéier.'), authority: { code: 'A-17', message: 'Traitement en cours' } }),
   ended: (code) => ({ status: code === 'login-timeout' ? 401 : 502, code, fault: code === 'login-timeout' ? 'you' : 'network', ...(code === 'login-timeout' ? { title: l('La connexion n’a pas abouti à temps', 'Die Anmeldung wurde nicht rechtzeitig fertig', 'The login did not succeed in time', 'D’Umeldung gouf net zäiteg fäerdeg'), next: l('Connectez-vous de nouveau.', 'Melden Sie sich noch einmal an.', 'Log in again.', 'Mellt Iech nach eng Kéier un.') } : { title: l('eSanté ne répond pas', 'eSanté antwortet nicht', 'eSanté does not answer', 'eSanté äntwert net'), next: l('Réessayez dans une minute.', 'Versuchen Sie es in einer Minute noch einmal.', 'Try again in a minute.', 'Probéiert an enger Minutt nach eng Kéier.') }) }),
+  logout: () => ({ status: 502, fault: 'network', ...inWords('logout-not-forgotten') }),
   space: () => ({ status: 403, code: 'mysecu-space-refused', fault: 'you', title: l('mySecu refuse cet espace', 'mySecu lehnt diesen Bereich ab', 'mySecu refuses this space', 'mySecu refuséiert dësen Espace'), next: l('Activez les services web de votre espace dans mySecu.', 'Aktivieren Sie die Webdienste Ihres Bereichs in mySecu.', 'Activate the web services of your space at mySecu.', 'Aktivéiert d’Webservicer vun Ärem Espace am mySecu.'), authority: { code: 'wsse:FailedAuthentication', message: 'Services web non activés pour cet espace' } }),
 };
 
@@ -210,7 +212,7 @@ async function deposit(record, receipt) {
   if (world.fail === 'unknown') {
     world.fail = null;
     Object.assign(record, { state: 'unknown', volets: paged });
-    return [504, { status: 504, code: 'mysecu-outcome-unknown', fault: 'network', title: 'x', correlation_id: 'Id-77aa01c2b0e14c77a1' }];
+    return [504, { status: 504, fault: 'network', ...inWords(record.simulation ? 'payment-outcome-unknown' : 'mysecu-outcome-unknown'), correlation_id: 'Id-77aa01c2b0e14c77a1' }];
   }
   record.state = 'deposited';
   record.settled = {
@@ -386,6 +388,7 @@ export async function answer(request, response, next) {
       url,
       asked,
       json,
+      inWords,
       empty: () => response.writeHead(204).end(),
       problem: (code, name, title = 'x', next = undefined) => json(code, { status: code, code: name, fault: 'you', title, next }),
       page: ({ form, pages = 1 }, number) => {
@@ -414,6 +417,10 @@ export async function answer(request, response, next) {
   if (match('DELETE', /^\/v1\/session$/)) {
     // A login that is given up leaves the session of before as it is.
     Object.assign(world, { session: world.session === 'logging_in' ? world.before : 'logged_out', ended: null });
+    if (world.fail === 'logout') {
+      world.fail = null;
+      return json(502, problems.logout());
+    }
     return response.writeHead(204).end();
   }
   if (match('GET', /^\/mock\/login$/)) {

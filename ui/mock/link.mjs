@@ -65,7 +65,7 @@ export class Door {
   }
 
   /** Answers whether the path was one of these. */
-  async answer({ method, path, url, asked, json, empty, problem, page }) {
+  async answer({ method, path, url, asked, json, inWords, empty, problem, page }) {
     if (!path.startsWith('/v1/link')) return false;
     if (this.absent) return (problem(404, 'no-session-here'), true);
     const l = this.words;
@@ -79,7 +79,7 @@ export class Door {
       empty();
     } else if (what === 'origins' && method === 'POST') {
       if (!/^https?:\/\/[a-z0-9.-]+(:\d+)?$/.test(asked.origin)) {
-        problem(422, 'link-origin-invalid', l('Ce n’est pas l’adresse exacte d’une application.', 'Das ist nicht die genaue Adresse einer Anwendung.', 'This is not the exact address of an application.', 'Dat ass net déi genee Adress vun enger Applikatioun.'), l('Écrivez par exemple https://cabinet.example.lu, sans chemin.', 'Schreiben Sie zum Beispiel https://praxis.example.lu, ohne Pfad.', 'Write for example https://practice.example.lu, without a path.', 'Schreift zum Beispill https://praxis.example.lu, ouni Pad.'));
+        json(422, { status: 422, fault: 'you', ...inWords('link-origin-invalid') });
       } else {
         this.#view.origins = [...this.#view.origins, { origin: asked.origin, preset: false, added_at: new Date().toISOString() }];
         this.#tell();

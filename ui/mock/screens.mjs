@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { preview } from 'vite';
 
+import { told } from './problems.mjs';
+
 const ALL = ['fr', 'de', 'en', 'lb'];
 const LONGEST_WORDS = 'de';
 const LAPTOP = { name: 'laptop', width: 1280, height: 720 };
@@ -84,6 +86,8 @@ const ASKED = {
   },
 };
 
+/** The mock may close a connection it was not asked on for long in the very moment it is asked again. */
+const AGAIN = { maxRetries: 3 };
 /** As long as the window may take, on a busy machine, to be answered. */
 const SETTLES_MS = 10_000;
 /** A page lower than this is a thumbnail. */
@@ -118,6 +122,8 @@ async function lead() {
 
 async function work() {
   const server = await preview({ logLevel: 'warn', preview: { port: 0 }, build: { outDir: option('dist') ?? 'dist' } });
+  // Connections are kept for as long as a walk takes: none is closed under a request.
+  server.httpServer.keepAliveTimeout = 0;
   const origin = new URL(server.resolvedUrls.local[0]).origin;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -181,6 +187,7 @@ class Walk {
       await this.practiceSoftware();
       await this.forOthers();
       await this.locking();
+      await this.closing();
       await this.elsewhere();
       const { unseen } = await (await fetch(`${this.origin}/econnector/mock`)).json();
       if (unseen > 0) this.report(`${unseen} documents were sent whose page was not drawn`);
@@ -251,7 +258,7 @@ class Walk {
     // She is back: what was asked for goes on by itself.
     await this.set({ session: 'logged_in', slow: 1500 });
     await this.there('#stage-checked[data-state=done]');
-    await this.look('18-sending', [LAPTOP]);
+    await this.look('18-sending', [LAPTOP], true);
     await this.there('#receipt-reference');
     await this.set({ slow: 60 });
     await this.look('19-receipt');
@@ -266,7 +273,7 @@ class Walk {
       this.page.evaluate(() => dispatchEvent(new KeyboardEvent('keydown', { key: 'p', ctrlKey: true, repeat: true, bubbles: true, cancelable: true }))),
     );
     const undo = await this.instead('**/print', async (route) => {
-      const response = await route.fetch();
+      const response = await route.fetch(AGAIN);
       await route.fulfill({ response, json: { ...(await response.json()), problem: HALF_PRINTED } });
     });
     await this.key('Control+P');
@@ -275,7 +282,7 @@ class Walk {
     await undo();
 
     await this.key('F8');
-    await this.focused('reason');
+    await this.reason();
     await this.look('21-correct');
     await this.set({ fail: 'cancel' });
     await this.key('Enter');
@@ -289,8 +296,9 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#receipt-reference');
     await this.look('24-receipt-replaces');
+    await this.begunBy('F2');
     await this.key('F8');
-    await this.focused('reason');
+    await this.reason();
     await this.set({ fail: 'login', session: 'logged_out' });
     await this.key('Enter');
     await this.refusedWith('session-needed');
@@ -315,7 +323,7 @@ class Walk {
     await this.refusedWith('mysecu-cancellation-unknown');
     await this.there('#receipt[data-state=cancelling]');
     await this.look('25-cancelling');
-    await this.page.unrouteAll();
+    await this.page.unrouteAll({ behavior: 'wait' });
     await this.page.click('#confirm-cancel');
     await this.there('#receipt[data-state=cancelled]');
     await this.look('25-cancelled');
@@ -326,7 +334,7 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#receipt-reference');
     await this.key('F8');
-    await this.focused('reason');
+    await this.reason();
     await this.cutOff(() => this.page.click('#confirm-cancel'));
     await this.set({ session: 'logged_in' });
     await this.there('#receipt[data-state=cancelled]');
@@ -342,6 +350,8 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#receipt[data-state=unknown]');
     await this.look('26-unknown');
+    await this.uncertain('mysecu-outcome-unknown');
+    await this.begunBy(null);
     await this.page.click('#new');
     await this.there('#field-matricule');
     await this.fill(ILL);
@@ -430,7 +440,7 @@ class Walk {
     await this.fill({ matricule: PATIENT.matricule });
     await this.acts(TWELVE);
     const undo = await this.instead('**/simulations', async (route) => {
-      const response = await route.fetch();
+      const response = await route.fetch(AGAIN);
       await route.fulfill({ response, json: { ...(await response.json()), anomalies: [REMARK] } });
     });
     await this.key('Control+Enter');
@@ -457,7 +467,27 @@ class Walk {
     await this.key('Control+Enter');
     await this.there('#receipt[data-state=unknown]');
     await this.look('49-pid-unknown');
+    await this.uncertain('payment-outcome-unknown');
     await this.withheld('49-pid-unknown');
+    await this.page.click('#new');
+
+    // The line is cut before the core can say so itself.
+    await this.there('#field-lines-0-code');
+    await this.fill({ matricule: PATIENT.matricule });
+    await this.acts();
+    await this.key('Control+Enter');
+    await this.there('footer[data-armed=true]');
+    await this.set({ fail: 'unknown' });
+    const undo = await this.instead('**/validation', async (route) => {
+      await route.fetch();
+      await route.abort();
+    });
+    await this.key('Control+Enter');
+    await this.there('#receipt[data-state=unknown]');
+    await undo();
+    await this.look('49-pid-cut-off');
+    if ((await this.page.locator('#receipt-title').textContent()).includes(told('payment-outcome-unknown', this.language).title)) this.report('the window says what the core did not');
+    await this.withheld('49-pid-cut-off');
     await this.page.click('#new');
   }
 
@@ -467,7 +497,7 @@ class Walk {
     await this.fill({ matricule: PATIENT.matricule });
     await this.acts();
     const undo = await this.instead('**/simulations', async (route) => {
-      const response = await route.fetch();
+      const response = await route.fetch(AGAIN);
       await route.fulfill({ response, json: { ...(await response.json()), anomalies: [REMARK] } });
     });
     const simulated = async () => {
@@ -529,8 +559,15 @@ class Walk {
     await this.there('table');
     await this.look('50-journal');
     await this.tabs('50-journal');
-    await this.page.locator('[id^=cancel-]').first().click();
-    await this.focused('reason');
+    await this.page.locator('[id^=cancel-]').first().focus();
+    await this.nothing('a key that is held or pressed twice cancels', /\/cancellation$/, async () => {
+      await this.page.keyboard.down('Enter');
+      await this.focused('reason');
+      await this.page.keyboard.down('Enter');
+      await this.page.keyboard.up('Enter');
+      await this.page.evaluate(() => document.getElementById('reason-form').requestSubmit());
+    });
+    await this.reason();
     await this.look('51-journal-reason');
     await this.key('Escape');
     await this.gone('#reason');
@@ -539,6 +576,7 @@ class Walk {
     await this.look('52-journal-filtered');
     await this.page.locator('#filter-state').selectOption({ index: 0 });
     await this.page.locator('[id^=replace-]').last().click();
+    await this.reason();
     await this.key('Enter');
     await this.there('#send');
     await this.settled(300);
@@ -628,6 +666,8 @@ class Walk {
     await this.nothing('what was not read is signed', /link\/approvals\/.*/, () => this.key('Control+Enter'), 'POST');
     await this.there('.approval[data-armed=true]');
     await this.look('84-approval');
+    await this.uncut('84-approval', '#approval-document');
+    if ((await this.page.locator('#trust-waiting').count()) > 0) this.report('trust is said to answer what does not wait');
     await this.tabs('84-approval');
     await this.whole('84-approval', ['h1', '#approve', '#refuse', '#today', 'aside img']);
     await this.key('Control+Enter');
@@ -663,13 +703,16 @@ class Walk {
 
     await this.ask('message', 'replace', 'changed', 'contest');
     await this.key('F6');
-    await this.there('#approval-message');
+    await this.there('#approval-message.warning');
     await this.there('.approval[data-armed=true]');
+    // The same software waits for more.
+    await this.there('#trust-waiting');
     await this.look('88-approval-message');
     await this.page.click('#refuse');
     await this.there('#approval-replaces');
     await this.there('.approval[data-armed=true]');
     await this.look('88-approval-replaces');
+    await this.uncut('88-approval-replaces', '#approval-replaces');
     await this.whole('88-approval-replaces', ['h1', '#approval-replaces', '#approve', '#refuse', '#today', 'aside img']);
     // Somebody else works here meanwhile: nothing of what stood there is hers to see.
     await this.set({ session: 'luc', stranger: true });
@@ -707,6 +750,7 @@ class Walk {
     await this.look('90-settings-link');
     await this.page.click('#link');
     await this.there('[data-software=Medico]');
+    await this.there('#trust-what');
     await this.look('91-link');
     await this.tabs('91-link');
     await this.page.locator('[data-software=Medico] button').first().click();
@@ -720,6 +764,7 @@ class Walk {
     await this.there('#origin[aria-invalid=true]');
     await this.focused('origin');
     await this.look('92-origin-wrong');
+    if (!(await this.page.locator('#origin-note').textContent()).includes(`${told('link-origin-invalid', this.language).title}. `)) this.report('what is wrong with an origin runs together');
     await this.page.locator('#origin').fill('https://praxis.example.lu');
     await this.key('Enter');
     await this.there('#key');
@@ -766,11 +811,22 @@ class Walk {
     if ((await this.page.locator('#acts-for').inputValue()) !== '1900000002') this.report('who was chosen does not stand in the top line');
     if (!(await this.page.locator('#said-for').textContent())?.includes('Muller')) this.report('the choice is not announced');
     await this.look('98-chosen', [LAPTOP]);
+    if (await this.page.locator('header .more').evaluate((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)) this.report('what stands beside the choice of the physician is cut');
     await this.page.locator('#acts-for').selectOption('1900000001');
     await this.there('#stranger');
+    const hint = this.page.locator('#stranger p');
+    if (!/Anne Weber.*Luc Muller/.test(await hint.textContent())) this.report('taking over does not say in whose name the document will be');
     await this.look('99-other-physician-chosen');
     await this.nothing('a form goes out for another physician than it was begun for', / \/documents$/, () => this.key('Control+Enter'), 'POST');
     await this.page.click('#stranger-back');
+    await this.gone('#stranger');
+    // The physician whose form it is comes herself: its name stays.
+    await this.set({ session: 'luc' });
+    await this.refreshed();
+    await this.there('#stranger');
+    if ((await hint.textContent()).includes('Muller')) this.report('taking over from another person speaks of another physician');
+    await this.set({ session: 'secretary', chosen: '1900000002' });
+    await this.refreshed();
     await this.gone('#stranger');
     await this.key('F4');
     await this.there('#field-lines-0-code');
@@ -784,6 +840,8 @@ class Walk {
     await this.look('100-only-the-physician');
     await this.go('#/profile');
     await this.there('#barred');
+    if (!(await this.page.locator('h1').textContent()).includes('Luc Muller')) this.report('the profile of another is called her own');
+    if ((await this.page.locator('#profile-form dd.quiet').count()) > 0) this.report('the eHealthID of another is said to come from her own login');
     await this.look('101-profile-of-another', [LAPTOP]);
     await this.set({ fail: null });
   }
@@ -916,7 +974,16 @@ class Walk {
     await this.there('#login-url');
     await this.set({ session: 'luc' });
     await this.there('#lock-discard');
-    await this.page.click('#lock-discard');
+    // Two keys in a hurry discard nothing.
+    await this.key('Tab');
+    await this.focused('lock-discard');
+    await this.key('Enter');
+    await this.focused('lock-discard-no');
+    await this.look('114-locked-discard');
+    await this.key('Enter');
+    await this.focused('lock-discard');
+    await this.key('Enter');
+    await this.page.click('#lock-discard-yes');
     await this.there('#choice-ecit');
     await this.key('F2');
     await this.there('#field-matricule');
@@ -937,6 +1004,39 @@ class Walk {
     await this.gone('#lock');
     await this.there('#lock-minutes');
     await this.set({ lock: { after_minutes: null, unlock: 'key' } });
+  }
+
+  /** Somebody closes the window over what is typed; the program around it, which the mock has not, says so by this event. */
+  async closing() {
+    const close = () => this.page.evaluate(() => void dispatchEvent(new CustomEvent('econnector:closing', { detail: 'ask' })));
+    // Any key unlocks.
+    await this.refreshed();
+    await this.go('#/new/ecit');
+    await this.there('#field-matricule');
+    await this.fill(ILL);
+    const name = this.page.locator('#field-last_name');
+    await name.focus();
+    await close();
+    await this.focused('closing-keep');
+    await this.look('116-closing');
+    await this.nothing('a form goes out behind the question', / \/documents$/, () => this.key('Control+Enter'), 'POST');
+    await this.key('F3');
+    await this.key('Escape');
+    await this.gone('#closing[open]');
+    await this.focused('field-last_name');
+    // Locked, it asks nothing.
+    await close();
+    await this.focused('closing-keep');
+    await this.key('Control+l');
+    await this.focused('unlock');
+    await this.gone('#closing[open]');
+    await this.hidden();
+    await close();
+    await this.focused('unlock');
+    await this.key('Enter');
+    await this.gone('#lock');
+    await this.gone('#closing[open]');
+    if ((await name.inputValue()) !== ILL.last_name) this.report(`the question loses what was typed: ${await name.inputValue()}`);
   }
 
   /** The window locks by itself while a login is under way that a form waits for. */
@@ -984,9 +1084,16 @@ class Walk {
     await this.page.reload();
     await this.there('#delegated');
     await this.there('#clock-wrong');
+    if ((await this.page.locator('[data-notice] p').count()) !== 3) this.report('a notice does not say what to do');
     await this.look('120-delegated');
     await this.key('F2');
     await this.there('#field-matricule');
+    await this.fill(ILL);
+    await this.nothing('a form goes out where practice software logs in', / \/documents$/, async () => {
+      await this.key('Control+Enter');
+      await this.focused('delegated');
+    }, 'POST');
+    if (!(await this.page.locator('#send.second').isDisabled()) || (await this.page.locator('#paper:enabled:not(.second)').count()) === 0) this.report('paper is not the one way on where practice software logs in');
     await this.look('121-delegated-form', [LAPTOP]);
     await this.go('#/status');
     await this.there('#check-aes');
@@ -996,20 +1103,40 @@ class Walk {
     await this.go('#/');
     await this.page.reload();
     await this.there('#login');
+    await this.notForgotten();
+  }
+
+  /** A logout that may come undone: it is said on whatever screen she is, until she has read it. */
+  async notForgotten() {
+    await this.set({ session: 'logged_in' });
+    await this.there('#choice-ecit');
+    await this.key('F2');
+    await this.there('#field-matricule');
+    await this.set({ fail: 'logout' });
+    await this.page.click('#logout');
+    await this.there('#logout-problem');
+    // Longer than until the window asks again who is logged in.
+    await this.pause(3500);
+    if ((await this.page.locator('#logout-problem').count()) === 0) this.report('what a logout could not do vanishes unread');
+    await this.look('123-logout-not-forgotten');
+    await this.go('#/status');
+    await this.there('#check-aes');
+    await this.page.click('#logout-problem-action');
+    await this.gone('#logout-problem');
   }
 
   /** A cancellation waits for a login that is given up; then another line is begun on. */
   async anotherLine() {
     const lines = this.page.locator('[id^=cancel-]');
     const undo = await this.instead('**/journal', async (route) => {
-      const response = await route.fetch();
+      const response = await route.fetch(AGAIN);
       const { entries } = await response.json();
       await route.fulfill({ response, json: { entries: entries.map((entry) => ({ ...entry, cancellable: true })) } });
     });
     await this.page.locator('.title button').click();
     await lines.nth(1).waitFor();
     await lines.first().click();
-    await this.focused('reason');
+    await this.reason();
     await this.set({ fail: 'login' });
     await this.key('Enter');
     await this.refusedWith('session-needed');
@@ -1141,6 +1268,11 @@ class Walk {
   focused(id) {
     return this.page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
   }
+  /** The box that asks why stands there, long enough to have been read. */
+  async reason() {
+    await this.focused('reason');
+    await this.there('.reason[data-armed=true]');
+  }
   said(pattern) {
     return this.page.waitForFunction((source) => new RegExp(source, 'u').test(document.querySelector('footer [role=status]')?.textContent ?? ''), pattern.source);
   }
@@ -1155,7 +1287,7 @@ class Walk {
     await this.instead('**/cancellation', (route) => route.fulfill({ status: 504, contentType: 'application/problem+json', json: problem }));
     await this.instead(/\/v1\/documents\/[0-9a-f-]{36}$/, async (route) => {
       if (route.request().method() !== 'GET') return route.fallback();
-      const response = await route.fetch();
+      const response = await route.fetch(AGAIN);
       return route.fulfill({ response, json: { ...(await response.json()), state: 'cancelling', problem } });
     });
   }
@@ -1244,6 +1376,32 @@ class Walk {
     if ((await this.page.locator('#print-handed-out, .volets, aside img').count()) > 0) this.report(`${name}: pages that must not be handed out`);
   }
 
+  /** An end nobody knows is told in the core's own words, all of them. */
+  async uncertain(code) {
+    const shown = await this.page.locator('#receipt').textContent();
+    for (const words of Object.values(told(code, this.language))) if (!shown.includes(words)) this.report(`an uncertain outcome does not say: ${words}`);
+  }
+
+  /** The button for the next form shows its key where that key works, and only there. */
+  async begunBy(key) {
+    const next = this.page.locator('#new');
+    const shown = { key: await next.getAttribute('aria-keyshortcuts'), kbd: await next.locator('kbd').count() };
+    if (shown.key !== key || shown.kbd !== (key ? 1 : 0)) this.report(`the key for the next form is shown as ${JSON.stringify(shown)}`);
+  }
+
+  /** No line ends inside the first word. */
+  async uncut(name, selector) {
+    const lines = await this.page.locator(selector).evaluate((one) => {
+      const text = one.firstChild;
+      const from = text.data.search(/\S/);
+      const range = document.createRange();
+      range.setStart(text, from);
+      range.setEnd(text, from + /^\S+/.exec(text.data.slice(from))[0].length);
+      return range.getClientRects().length;
+    });
+    if (lines !== 1) this.report(`${name}: a word of ${selector} is cut`);
+  }
+
   /** All of it stands in the window, without scrolling, and nothing lies over it. */
   async whole(name, selectors) {
     for (const selector of selectors) {
@@ -1259,8 +1417,9 @@ class Walk {
     }
   }
 
-  async look(screen, sizes = [...this.others, LAPTOP]) {
-    await this.pause(200);
+  /** With `underWay`, what it shows is over once the core has answered. */
+  async look(screen, sizes = [...this.others, LAPTOP], underWay = false) {
+    await (underWay ? this.pause(200) : this.settled(200));
     for (const size of sizes) {
       await this.page.setViewportSize(size);
       for (const theme of size === LAPTOP ? ['dark', 'light'] : ['light']) {

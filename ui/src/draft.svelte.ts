@@ -25,6 +25,8 @@ const FOLLOW_AT_MOST_MS = 90_000;
 const UNDER_WAY: DocumentState[] = ['checking', 'signing', 'depositing'];
 /** States in which nothing more is to be done for this id. */
 const SETTLED: DocumentState[] = ['deposited', 'unknown', 'paper', 'cancelling', 'cancelled'];
+/** States of what may be put away. */
+const OVER: DocumentState[] = ['deposited', 'paper', 'cancelled'];
 
 /** What the host is busy with. */
 export type Doing = 'send' | 'simulate' | 'validate' | 'contest' | 'paper' | 'cancel';
@@ -120,6 +122,8 @@ export class Draft {
   show: (stamp: string) => Promise<boolean> = () => Promise.reject(unseen(new Error('no page')));
 
   sending = $derived(this.doing !== undefined);
+  /** Nothing more is to be done with it: its form's own key begins the next one. A deposit or a cancellation nobody knows the end of stays. */
+  over = $derived(!this.sending && this.outcome !== undefined && OVER.includes(this.outcome.state));
   /** Begun by somebody else than who is logged in, or for another physician: nobody goes on with it unasked. */
   foreign = $derived(this.isForeignTo(who.present));
   /** Nothing can be typed now. */

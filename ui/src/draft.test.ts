@@ -74,6 +74,17 @@ async function opened(origin?: Origin): Promise<Draft> {
 }
 const settled = (state: Issued['state']) => ({ status: 201, json: { id: posted[0]?.id, kind: 'any', state } });
 
+it('is over once it is known what became of it', async () => {
+  for (const [state, over] of [['deposited', true], ['unknown', false]] as const) {
+    posted = [];
+    answers['POST /v1/documents'] = () => settled(state);
+    const draft = await open();
+    expect(draft.over).toBe(false);
+    await draft.send();
+    expect([draft.outcome?.state, draft.over]).toEqual([state, over]);
+  }
+});
+
 it('with findings nothing is sent, and they show', async () => {
   answers['POST /v1/forms/any/check'] = () => ({ json: missing });
   const draft = await open();

@@ -32,7 +32,24 @@ it('the program around the page is told of the lock in order, whether or not it 
   expect(await asked).toBe(true);
 });
 
+it('what it is told before a closing comes before it', async () => {
+  vi.stubGlobal('__TAURI_INTERNALS__', {});
+  const { shell } = await import('./host');
+  shell.noteUnsent(true);
+  shell.noteLocked(true);
+  shell.sayOfClosing('locked');
+  for (let n = 0; n < 3; n++) {
+    await settle();
+    calls[n]!.answer(204);
+  }
+  const root = 'PUT econnector://localhost/window';
+  expect(calls.map((call) => call.what)).toEqual([`${root}/unsent true`, `${root}/lock true`, `${root}/closing "locked"`]);
+});
+
 it('a page in a browser has no program around it', async () => {
   browser.noteLocked(true);
+  browser.noteUnsent(true);
+  browser.sayOfClosing('asked');
+  await settle();
   expect([await browser.wasLocked(), await browser.isLoginWanted(), calls.length]).toEqual([false, false, 0]);
 });

@@ -185,7 +185,14 @@ export const host = {
   journal: async () => (await json<{ entries: JournalEntry[] }>('/v1/journal')).entries,
 };
 
+/** What becomes of a window that is to be closed: the question stands, it is locked, it stays, what was typed may go. */
+export type OfClosing = 'asked' | 'locked' | 'kept' | 'discarded';
+
 let told: Promise<unknown> = Promise.resolve();
+/** One after the other: the last one counts. */
+function tell(path: string, what: unknown): void {
+  if (inDesktop) told = told.then(() => call(path, { method: 'PUT', body: what, root: scheme })).catch(() => undefined);
+}
 
 /** What the program around the page keeps of it as long as it runs; in a browser there is none. */
 export const shell = {
@@ -193,8 +200,9 @@ export const shell = {
   wasLocked: async (): Promise<boolean> => inDesktop && (await json<boolean>('/window/lock', { root: scheme })),
   /** Whether the practice software, or a link, wants a login here; said once. */
   isLoginWanted: async (): Promise<boolean> => inDesktop && (await json<boolean>('/window/login', { root: scheme })),
-  /** One after the other: the last one counts. Where it cannot be told, the page is locked all the same. */
-  noteLocked: (locked: boolean): void => {
-    if (inDesktop) told = told.then(() => call('/window/lock', { method: 'PUT', body: locked, root: scheme })).catch(() => undefined);
-  },
+  /** Where it cannot be told, the page is locked all the same. */
+  noteLocked: (locked: boolean): void => tell('/window/lock', locked),
+  /** Whether closing the window now would lose something: then the page is told first. */
+  noteUnsent: (unsent: boolean): void => tell('/window/unsent', unsent),
+  sayOfClosing: (what: OfClosing): void => tell('/window/closing', what),
 };

@@ -32,6 +32,8 @@ class Link {
   );
   /** Whether somebody still waits for the answer to the question that is looked at. */
   open = $derived(this.waiting.some((one) => isSame(one, this.question)));
+  /** What trust in who asks would answer along with the question, unseen. */
+  along = $derived(this.waiting.filter((one) => this.question && one.id !== this.question.id && isOf(one, this.question)));
   /** Those that are not before the eyes. */
   others = $derived(place.path === QUESTION ? this.waiting.filter((one) => !isSame(one, this.question)) : this.waiting);
 
@@ -96,8 +98,7 @@ class Link {
   async answer(answer: Answer): Promise<boolean> {
     const { question } = this;
     if (!question) return false;
-    // Trust answers whatever else the same software waits for.
-    const along = answer === 'today' ? this.waiting.filter((one) => isOf(one, question)).map((one) => one.id) : [];
+    const along = answer === 'today' ? this.along.map((one) => one.id) : [];
     return this.#end([question.id, ...along], () => host.answer(question.id, answer));
   }
 

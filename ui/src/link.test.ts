@@ -181,6 +181,16 @@ it('what was answered does not come back with news that are older than the answe
   expect(link.waiting).toHaveLength(1);
 });
 
+it('knows what trust would answer along, unseen', async () => {
+  await waiting(question('1'), question('3', { software: 'Agenda' }));
+  link.look();
+  expect(link.along).toEqual([]);
+  await news(2, question('1'), question('2'), question('3', { software: 'Agenda' }));
+  expect(link.along.map((one) => one.id)).toEqual(['2']);
+  link.leave();
+  expect(link.along).toEqual([]);
+});
+
 it('trust answers whatever else the same software waits for, and nobody else', async () => {
   const others = [question('2'), question('3', { software: 'Agenda' }), question('4', { origin: 'https://medico.example.lu' }), question('5', { kind: 'consent' })];
   await waiting(question('1'), ...others);

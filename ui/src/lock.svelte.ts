@@ -179,7 +179,9 @@ class Lock {
     if (this.locked) {
       // No key reaches what is behind.
       event.stopImmediatePropagation();
-      if (control || event.altKey ? event.key !== 'F4' : !WORK_LOCKED.includes(event.key)) event.preventDefault();
+      // GTK has another name for Tab with Shift.
+      const works = event.code === 'Tab' || WORK_LOCKED.includes(event.key);
+      if (control || event.altKey ? event.key !== 'F4' : !works) event.preventDefault();
       if (event.key === 'Enter' && document.activeElement === document.body) document.getElementById('unlock')?.focus();
       return;
     }

@@ -13,6 +13,8 @@ const LOGIN_NEEDED = 401;
 class Who {
   /** The last call about the session failed, or the core says why nobody is logged in. */
   problem = $state.raw<Problem>();
+  /** What the last logout could not do: it stands until it is read, or somebody logs in. */
+  logoutProblem = $state.raw<Problem>();
   /** The physician that could not be chosen, and why. */
   refused = $state.raw<{ physician: string; problem: Problem }>();
   /** Who worked here last, while the window is open. */
@@ -83,6 +85,7 @@ class Who {
     const since = next?.since ?? undefined;
     if (since !== undefined && since !== this.#since) {
       this.#since = since;
+      this.logoutProblem = undefined;
       this.watched = this.#session?.state === 'logging_in' && next?.state === 'logged_in';
       if (this.watched) this.arrivals++;
       if (this.watched && this.#attempt !== undefined) this.done = this.#attempt;
@@ -158,18 +161,22 @@ class Who {
   async logout(): Promise<void> {
     this.#attempt = undefined;
     try {
-      await this.#take(async () => {
-        await host.logout();
-        return host.session();
-      });
-      // Logged out here even when AeS could not be told: the session says so, the problem stays to be read.
-      const problem = this.problem;
-      if (problem) {
-        await this.#take(() => host.session());
-        this.problem ??= problem;
-      }
+      await this.#leave();
+      // Logged out here even when AeS could not be told.
+      await this.#take(() => host.session());
     } finally {
       this.#again();
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const { loggedIn } = this;
+    try {
+      await host.logout();
+      if (loggedIn) this.logoutProblem = undefined;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.logoutProblem = error.problem;
     }
   }
 

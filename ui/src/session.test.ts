@@ -35,6 +35,7 @@ beforeEach(() => {
   });
   who.session = undefined;
   who.problem = undefined;
+  who.logoutProblem = undefined;
   who.refused = undefined;
   who.last = undefined;
 });
@@ -202,6 +203,46 @@ it('a refusal for want of a login asks for one, until somebody has logged in', a
   expect(who.mends(refused)).toBe(true);
   await tells(self('w', anne, '2'));
   expect([who.mends(refused), who.hasMended(refused)]).toEqual([false, true]);
+});
+
+it('what a logout could not do stands until somebody logs in, however often the session is asked for', async () => {
+  await tells(self('w', anne));
+  const leaving = who.logout();
+  expect([last().method, last().path]).toEqual(['DELETE', '/v1/session']);
+  last().answer(502, { ...late, code: 'logout-not-forgotten', status: 502 });
+  await settle();
+  last().answer(200, nobody);
+  await leaving;
+  await vi.advanceTimersByTimeAsync(3000);
+  last().answer(200, nobody);
+  await settle();
+  expect([who.loggedIn, who.problem, who.logoutProblem?.code]).toEqual([false, undefined, 'logout-not-forgotten']);
+  // A login that is only begun, and given up, changes nothing of it.
+  await tells(browser);
+  const givingUp = who.logout();
+  last().answer(200, null);
+  await settle();
+  last().answer(200, nobody);
+  await givingUp;
+  expect(who.logoutProblem?.code).toBe('logout-not-forgotten');
+  await tells(self('m', luc, '2'));
+  expect(who.logoutProblem).toBeUndefined();
+});
+
+it('a logout that fails and is done again says nothing more', async () => {
+  await tells(self('w', anne));
+  const failing = who.logout();
+  last().answer(503, { ...late, code: 'host-not-started', status: 503 });
+  await settle();
+  last().answer(200, self('w', anne));
+  await failing;
+  expect([who.loggedIn, who.logoutProblem?.code]).toEqual([true, 'host-not-started']);
+  const leaving = who.logout();
+  last().answer(200, null);
+  await settle();
+  last().answer(200, nobody);
+  await leaving;
+  expect([who.loggedIn, who.logoutProblem]).toEqual([false, undefined]);
 });
 
 it('an answer that is cut does not end the watch', async () => {

@@ -34,6 +34,9 @@ describe.each(Object.keys(all))('texts in %s', (language) => {
   });
 });
 
+it('German and Luxembourgish quote in one way', () =>
+  expect([...Object.values(de), ...Object.values(lb)].filter((text) => /[„“”]/.test(text))).toEqual([]));
+
 it('no text lies unused', () => {
   const code = sources(join(import.meta.dirname)).map((file) => readFileSync(file, 'utf8')).join('\n');
   const used = new Set([...code.matchAll(/(?:\bt|maybe)\(\s*'([^']+)'/g)].map((match) => match[1]!));

@@ -30,6 +30,7 @@ pub(crate) struct ValuesBody {
 
 /// A document to issue.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct IssueBody {
     /// Made by the caller, UUID v4. The same id is never deposited twice.
     #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
@@ -86,6 +87,7 @@ pub(crate) struct SignatureParts {
 
 /// A PDF to sign.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SignatureBody {
     /// Made by the caller, UUID v4. The same id is never signed or deposited twice.
     #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
@@ -100,6 +102,7 @@ pub(crate) struct SignatureBody {
 
 /// The XML of the authority that goes with a PDF made elsewhere.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DepositBody {
     /// The form's kind.
     pub(crate) kind: String,
@@ -275,6 +278,7 @@ pub(crate) struct UsableView {
 
 /// Why a document is cancelled.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CancellationBody {
     /// For the authority; 1 to 200 characters. Sent and not kept.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
@@ -287,6 +291,7 @@ pub(crate) struct CancellationBody {
 
 /// A document for a handwritten signature.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PaperBody {
     /// Made by the caller, UUID v4.
     #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
@@ -331,6 +336,7 @@ pub(crate) struct PrintersView {
 
 /// A form whose amounts the authority is asked for.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SimulateBody {
     /// Made by the caller, UUID v4. The same id again simulates anew, unless it was paid.
     #[schema(value_type = Uuid, pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")]
@@ -409,10 +415,12 @@ pub(crate) struct SimulationAnomaly {
 
 /// Nothing more is needed to order the payment.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ValidationBody {}
 
 /// What is contested.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ContestationBody {
     #[schema(min_items = 1)]
     pub(crate) anomalies: Vec<ContestedAnomaly>,
@@ -653,6 +661,8 @@ pub(crate) struct Notice {
     pub(crate) code: String,
     pub(crate) title: String,
     pub(crate) detail: String,
+    /// What to do about it.
+    pub(crate) next: String,
 }
 
 impl From<econnector_journal::State> for StateView {
@@ -771,6 +781,7 @@ impl From<Problem> for Notice {
             code: problem.code,
             title: problem.title,
             detail: problem.detail,
+            next: problem.next,
         }
     }
 }

@@ -14,6 +14,7 @@ use econnector_forms::Lang;
 use econnector_identity::SessionState;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 use uuid::{Uuid, Variant, Version};
 
 use crate::fail::Fail;
@@ -173,8 +174,23 @@ impl<T: DeserializeOwned> Json<T> {
     fn read(body: &[u8], lang: Lang) -> Result<Self, Fail> {
         serde_json::from_slice(body)
             .map(Self)
-            .map_err(|_| Fail::new(RequestError::Body, lang))
+            .map_err(|error| Fail::new(RequestError::Json(complaint(&error)), lang))
     }
+}
+
+/// Where and what, in words of our own: those of the parser quote what it found.
+fn complaint(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let what = match (missing, error.classify()) {
+        // The parser names a field of ours.
+        (Some((field, _)), _) => format!("the field {field} is missing"),
+        (None, Category::Data) if said.starts_with("unknown field ") => "a field that this route does not know".to_owned(),
+        (None, Category::Data) if said.starts_with(NO_UUID) => "an id that is no UUID".to_owned(),
+        (None, Category::Data) => "a value of another type or form".to_owned(),
+        (None, _) => "no JSON in UTF-8".to_owned(),
+    };
+    format!("line {}, column {}: {what}", error.line(), error.column())
 }
 
 /// A JSON body that may be left out.
@@ -267,10 +283,12 @@ impl Id {
     }
 }
 
+const NO_UUID: &str = "no UUID";
+
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
-        Self::read(&text).ok_or_else(|| D::Error::custom("no UUID"))
+        Self::read(&text).ok_or_else(|| D::Error::custom(NO_UUID))
     }
 }
 

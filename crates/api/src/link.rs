@@ -76,11 +76,17 @@ struct NewsQuery {
 #[utoipa::path(get, path = "/econnector/v1/link", tag = "link", params(NewsQuery), responses(
     (status = 200, description = "The link", body = LinkView),
     (status = 404, description = "Not here: window only")))]
-async fn link(AtWindow(link): AtWindow, Language(lang): Language, InQuery(query): InQuery<NewsQuery>) -> axum::Json<LinkView> {
-    axum::Json(match query.since {
-        Some(since) => link.changed(since, PATIENCE, lang).await,
-        None => link.view(lang),
-    })
+async fn link(
+    State(shared): State<Shared>,
+    AtWindow(link): AtWindow,
+    Language(lang): Language,
+    InQuery(query): InQuery<NewsQuery>,
+) -> axum::Json<LinkView> {
+    if let Some(since) = query.since {
+        link.changed(since, PATIENCE).await;
+    }
+    let own = acting(&shared, lang).await.ok().map(|acting| acting.in_whose_name());
+    axum::Json(link.view(lang, own.as_deref()))
 }
 
 /// Lets a software use the link, or not; also changes what was decided before.
@@ -98,21 +104,20 @@ async fn decide(
     Json(body): Json<DecisionBody>,
 ) -> Result<StatusCode, Fail> {
     let allowed = body.decision == DecisionWord::Allowed;
-    // Trust is one person's, in what is signed for one physician.
-    let trusting = match body.trusted_today.filter(|_| allowed) {
-        Some(true) => Some(acting(&shared, lang).await?.in_whose_name()),
-        _ => None,
+    // Trust is one person's, in what is signed for one physician; without a login it is only ended.
+    let own = acting(&shared, lang).await.map(|acting| acting.in_whose_name());
+    let (own, trusting) = match body.trusted_today {
+        Some(true) if allowed => (Some(own?), true),
+        _ => (own.ok(), false),
     };
     kept(lang, move || {
         link.decide(&name, allowed)?;
-        match (trusting, body.trusted_today) {
-            (Some(in_whose_name), _) => link.trust_today(&name, &in_whose_name),
-            (None, Some(_)) => {
-                link.distrust(&name);
-                Ok(())
-            }
-            (None, None) => Ok(()),
+        match own {
+            Some(own) if trusting => return link.trust_today(&name, &own),
+            own if body.trusted_today.is_some() => link.distrust(&name, own.as_deref()),
+            _ => {}
         }
+        Ok(())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -202,7 +207,7 @@ async fn approval(
     InPath(Id(id)): InPath<Id>,
 ) -> Result<axum::Json<ApprovalView>, Fail> {
     let (asked, Acting { physician, .. }) = asked(&shared, &link, id, lang).await?;
-    let waiting = link.view(lang).waiting.into_iter();
+    let waiting = link.view(lang, None).waiting.into_iter();
     let waiting = waiting
         .into_iter()
         .find(|waiting| waiting.id == id && waiting.kind == WaitingKind::Approval);

@@ -81,7 +81,7 @@ impl Desk {
     }
 
     fn nothing_waits(&self) -> bool {
-        self.link.view(econnector_forms::Lang::En).waiting.is_empty()
+        self.link.view(econnector_forms::Lang::En, None).waiting.is_empty()
     }
 
     async fn says(&self, question: &str, word: &str) {

@@ -170,6 +170,38 @@ async fn a_profile_comes_back_and_what_is_wrong_with_it_names_its_fields() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_body_is_said_without_quoting_it() {
+    let desk = router(Door::Desktop(None)).await;
+    for (path, body, complaint) in [
+        ("/v1/documents", json!({ "id": ID, "values": {} }), "the field kind is missing"),
+        (
+            "/v1/documents",
+            json!({ "id": "Muller", "kind": "ecit", "values": {} }),
+            "an id that is no UUID",
+        ),
+        (
+            "/v1/documents",
+            json!({ "id": ID, "kind": "ecit", "values": {}, "replace": ID, "Muller": 1 }),
+            "a field that this route does not know",
+        ),
+        (
+            "/v1/pid/simulations",
+            json!({ "id": ID, "values": "Muller" }),
+            "a value of another type or form",
+        ),
+    ] {
+        let (status, problem) = call(&desk, Method::POST, path, Some(body)).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("request-body")));
+        let technical = problem["technical"].as_str().unwrap();
+        assert!(
+            technical.contains("line 1, column ") && technical.ends_with(complaint),
+            "{technical}"
+        );
+        assert!(!problem.to_string().contains("Muller"));
+    }
+}
+
+#[tokio::test]
 async fn requests_that_cannot_be_used_are_refused_before_anybody_is_asked() {
     let desk = router(Door::Desktop(None)).await;
     for (path, body, code) in [

@@ -44,7 +44,7 @@ async fn the_link_is_decided_about_at_the_window_alone() {
             );
         }
     }
-    assert!(link.view(econnector_forms::Lang::En).origins.is_empty());
+    assert!(link.view(econnector_forms::Lang::En, None).origins.is_empty());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use econnector_base::{Clock, Explain, Fault, RandomIds, SystemClock};
-use econnector_connector::{Connector, NoObserver, Observer, Parts};
+use econnector_connector::{Connector, LeftOut, NoObserver, Observer, Parts};
 use econnector_forms::PackError;
 use econnector_identity::{Aes, AesSettings, Browser, IdentityError, TokenStore};
 use econnector_journal::{Journal, JournalError};
@@ -225,6 +225,14 @@ pub async fn assemble_with(
 /// [`AssemblyError`], naming the setting to mend.
 pub fn examine(settings: &Settings) -> Result<(), AssemblyError> {
     Files::read(settings).map(drop)
+}
+
+/// The packs of a folder of forms that cannot be used.
+///
+/// # Errors
+/// [`AssemblyError::Pack`] when those built in cannot.
+pub fn broken_packs(folder: &Path) -> Result<Vec<LeftOut>, AssemblyError> {
+    Ok(packs::all(Some(folder))?.1)
 }
 
 /// What the files hold that the settings name.

@@ -31,8 +31,8 @@ pub enum Error {
     #[error("the profile has errors")]
     ProfileWrong(Vec<FindingView>),
     /// The document names another physician than the one the token is for.
-    #[error("the document names another physician")]
-    PhysicianMismatch,
+    #[error("{0}")]
+    PhysicianMismatch(Mismatch),
     /// Whoever acts has the physician's mandate, and this the physician does herself.
     #[error("only the physician herself may do this")]
     PhysicianOnly {
@@ -161,6 +161,20 @@ pub enum Sent {
     Contestation,
 }
 
+/// What says that a document is not this physician's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The eHealthID in the document.
+    #[error("the document names the eHealthID of another physician")]
+    EHealthId,
+    /// The provider code in the document.
+    #[error("the document names a provider code that is not the physician's")]
+    ProviderCode,
+    /// Neither the document nor the token names a provider code, or nothing that can be compared.
+    #[error("neither the document nor the token says whose the document is")]
+    Unnamed,
+}
+
 /// Why no answer can be believed.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +196,14 @@ pub enum Cause {
         /// Under which mySecu can find the call.
         correlation_id: Option<String>,
     },
+    /// The authority has a document under this id, from a try that this process knows nothing of: whether of the same content is not known.
+    #[error("a document of this id was deposited before")]
+    Before {
+        /// What it said.
+        anomalies: Vec<ReceiptAnomaly>,
+        /// Under which it can find the call.
+        correlation_id: Option<String>,
+    },
     /// A previous try was cut after it was sent.
     #[error("an earlier try ended without an answer")]
     Earlier {
@@ -197,6 +219,9 @@ pub enum RequestError {
     /// The body is no JSON of the expected shape.
     #[error("the body is not the expected JSON")]
     Body,
+    /// What is wrong with the JSON of the body, and where; no value of it.
+    #[error("the body is not the expected JSON: {0}")]
+    Json(String),
     /// The body is of another media type.
     #[error("the media type is not supported")]
     MediaType,
@@ -244,7 +269,12 @@ impl Error {
 
     fn anomalies(&self) -> &[ReceiptAnomaly] {
         match self {
-            Self::Refused { anomalies, .. } | Self::NotPayable { anomalies, .. } => anomalies,
+            Self::Refused { anomalies, .. }
+            | Self::NotPayable { anomalies, .. }
+            | Self::Lost {
+                cause: Cause::Before { anomalies, .. },
+                ..
+            } => anomalies,
             _ => &[],
         }
     }
@@ -278,7 +308,7 @@ impl Explain for Error {
             Self::UnknownDocument => "document-unknown",
             Self::Findings(_) => "values-wrong",
             Self::ProfileWrong(_) => "profile-wrong",
-            Self::PhysicianMismatch => "physician-mismatch",
+            Self::PhysicianMismatch(_) => "physician-mismatch",
             Self::PhysicianOnly { .. } => "physician-only",
             Self::SessionChanged => "session-changed",
             Self::ExpiredMidway => "token-expired-midway",
@@ -374,7 +404,7 @@ impl Cause {
     fn fault(&self) -> Fault {
         match self {
             Self::Exchange(error) => error.fault(),
-            Self::Unreadable { .. } | Self::ForAnother { .. } => Fault::Authority,
+            Self::Unreadable { .. } | Self::ForAnother { .. } | Self::Before { .. } => Fault::Authority,
             Self::Earlier { .. } => Fault::Network,
         }
     }
@@ -382,9 +412,10 @@ impl Cause {
     fn correlation_id(&self) -> Option<String> {
         match self {
             Self::Exchange(error) => error.correlation_id(),
-            Self::Unreadable { correlation_id, .. } | Self::ForAnother { correlation_id } | Self::Earlier { correlation_id } => {
-                correlation_id.clone()
-            }
+            Self::Unreadable { correlation_id, .. }
+            | Self::ForAnother { correlation_id }
+            | Self::Before { correlation_id, .. }
+            | Self::Earlier { correlation_id } => correlation_id.clone(),
         }
     }
 }
@@ -392,7 +423,7 @@ impl Cause {
 impl Explain for RequestError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Body => "request-body",
+            Self::Body | Self::Json(_) => "request-body",
             Self::MediaType => "request-media-type",
             Self::TooLarge => "request-too-large",
             Self::Parameter => "request-parameter",

@@ -46,7 +46,7 @@ use crate::run::UnderWay;
 
 pub use cancel::Cancel;
 pub use document::{Issued, JournalLine, PaymentView, Progress, Receipt, ReceiptAnomaly, VoletCopy};
-pub use error::{Cause, Error, RequestError, Sent};
+pub use error::{Cause, Error, Mismatch, RequestError, Sent};
 pub use foresee::{Intent, MessageFacts, Prospect, Replaced};
 pub use issue::Issue;
 pub use lock::{LockRule, Unlock};

@@ -11,13 +11,17 @@ use econnector_identity::{Physician, Principal};
 use econnector_journal::{Entry, Settlement, State, Who};
 use econnector_mysecu::{BusinessMessage, ExchangeAnswer, MySecuError, Space};
 use time::Date;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::acting::{Acting, without_token_at_mysecu};
-use crate::error::{Cause, Sent};
+use crate::error::{Cause, Mismatch, Sent};
 use crate::memory::{Fingerprint, Leaf, Signing, Waiting};
 use crate::observe::{Outcome, Stopwatch, Watched};
-use crate::{Action, Caller, Connector, Error, Receipt, ReceiptAnomaly};
+use crate::{Action, Caller, Connector, Contestation, Error, Issued, JournalLine, Receipt, ReceiptAnomaly, Simulated};
+
+/// The authority's code for a document that it has under this id already. Our reading, docs/wire.md.
+const DEPOSITED_BEFORE: &str = "DOUBLON";
 
 /// What somebody is about to do, alone with a document and another that it concerns.
 pub(crate) struct Task {
@@ -25,6 +29,127 @@ pub(crate) struct Task {
     pub(crate) action: Option<Action>,
     pub(crate) id: Uuid,
     pub(crate) other: Option<Uuid>,
+}
+
+impl Action {
+    /// Its name in metrics and in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deposit => "deposit",
+            Self::Sign => "sign",
+            Self::Simulate => "simulate",
+            Self::Pay => "pay",
+            Self::Contest => "contest",
+            Self::Cancel => "cancel",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// What the log may say of an outcome: never about whom.
+#[derive(Default)]
+pub(crate) struct Noted {
+    state: Option<&'static str>,
+    /// Of the problem, where there is one.
+    code: Option<&'static str>,
+    correlation_id: Option<String>,
+    reference: Option<String>,
+}
+
+impl Noted {
+    fn problem(error: &Error) -> Self {
+        Self {
+            code: Some(error.code()),
+            correlation_id: error.correlation_id(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Issued> for Noted {
+    fn from(issued: &Issued) -> Self {
+        let (receipt, problem) = (issued.receipt.as_ref(), issued.problem.as_ref().map(Self::problem));
+        let problem = problem.unwrap_or_default();
+        Self {
+            state: Some(issued.state.as_str()),
+            correlation_id: receipt
+                .and_then(|receipt| receipt.correlation_id.clone())
+                .or(problem.correlation_id),
+            reference: receipt.map(|receipt| receipt.reference.clone()),
+            code: problem.code,
+        }
+    }
+}
+
+impl From<&Simulated> for Noted {
+    fn from(simulated: &Simulated) -> Self {
+        Self {
+            state: Some(State::Simulated.as_str()),
+            correlation_id: simulated.correlation_id.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Contestation> for Noted {
+    fn from(contestation: &Contestation) -> Self {
+        Self {
+            state: Some(State::Contested.as_str()),
+            correlation_id: contestation.correlation_id.clone(),
+            reference: Some(contestation.reference.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&JournalLine> for Noted {
+    fn from(JournalLine { entry, .. }: &JournalLine) -> Self {
+        let cancellation = entry.cancellation.as_ref();
+        Self {
+            state: Some(entry.state.as_str()),
+            correlation_id: cancellation.and_then(|cancellation| cancellation.correlation_id.clone()),
+            reference: entry.reference.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Work on a document whose end stands in the log, also when it is cut off: by its id whoever asks mySecu finds it.
+struct Logged {
+    document: Uuid,
+    action: &'static str,
+    ended: bool,
+}
+
+impl Logged {
+    fn begin(document: Uuid, action: Action) -> Self {
+        Self {
+            document,
+            action: action.as_str(),
+            ended: false,
+        }
+    }
+
+    fn end(mut self, noted: Noted) {
+        self.ended = true;
+        let (document, action) = (self.document, self.action);
+        let (state, code) = (noted.state, noted.code);
+        let (correlation_id, reference) = (noted.correlation_id.as_deref(), noted.reference.as_deref());
+        if code.is_some_and(|code| code.ends_with("-outcome-unknown")) {
+            tracing::warn!(%document, action, state, code, correlation_id, reference, "ended");
+        } else {
+            tracing::info!(%document, action, state, code, correlation_id, reference, "ended");
+        }
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        if !self.ended {
+            tracing::warn!(document = %self.document, action = self.action, "cut off before its end: mySecu knows whether it arrived");
+        }
+    }
 }
 
 /// One piece of work, counted until it ends, however it ends.
@@ -124,23 +249,32 @@ impl Connector {
     pub(crate) async fn alone<T, F, W>(self: &Arc<Self>, task: Task, work: F) -> Result<T, Error>
     where
         T: Outcome + Send + 'static,
+        for<'t> Noted: From<&'t T>,
         F: FnOnce(Arc<Self>, Arc<Stopwatch>) -> W + Send + 'static,
         W: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (this, id) = (Arc::clone(self), task.id);
         let counted = UnderWay::begin(&this);
-        let done = tokio::spawn(async move {
+        let work = async move {
             let _counted = counted;
             let _turns = this.memory.turns(task.id, task.other).await;
             let watch = Arc::new(Stopwatch::start());
             let watched = task.action.map(|action| Watched::begin(&this.observer, action, &watch));
+            let logged = task.action.map(|action| Logged::begin(task.id, action));
             let outcome = work(this, watch).await;
+            if let Some(logged) = logged {
+                logged.end(match &outcome {
+                    Ok(done) => Noted::from(done),
+                    Err(error) => Noted::problem(error),
+                });
+            }
             if let Some(watched) = watched {
                 watched.end(&outcome);
             }
             outcome
-        });
-        match done.await {
+        };
+        // What it logs bears the id of the request also when the caller is gone.
+        match tokio::spawn(work.in_current_span()).await {
             Ok(done) => done,
             Err(_) => {
                 let _turn = self.memory.turn(id).await;
@@ -245,11 +379,11 @@ impl Connector {
         F: FnOnce(&Arc<Self>) -> Result<T, Error> + Send + 'static,
     {
         let desk = Arc::clone(&self.desks).acquire_owned().await.map_err(|_| Error::Interrupted)?;
-        let this = Arc::clone(self);
+        let (this, request) = (Arc::clone(self), tracing::Span::current());
         let done = tokio::task::spawn_blocking(move || {
             // Taken as long as the work goes on, even if nobody waits for it any more.
             let _desk = desk;
-            work(&this)
+            request.in_scope(|| work(&this))
         });
         done.await.map_err(|_| Error::Interrupted)?
     }
@@ -367,7 +501,16 @@ impl<'a> Run<'a> {
     pub(crate) async fn deposit_message(&self, wire: WireMessage, rows: usize) -> Result<Confirmed, Error> {
         self.by.connector.journal.advance(self.id, State::Depositing).await?;
         let answered = self.ask(Sent::Deposit, wire, |xml| self.pack.read_answer(xml, rows)).await;
-        answered.and_then(|(answer, correlation_id)| confirmed(Sent::Deposit, answer, &[&self.id.to_string()], &[], correlation_id))
+        let confirmed =
+            answered.and_then(|(answer, correlation_id)| confirmed(Sent::Deposit, answer, &[&self.id.to_string()], &[], correlation_id));
+        confirmed.map_err(|error| match error {
+            Error::Refused {
+                anomalies, correlation_id, ..
+            } if anomalies.iter().any(|anomaly| anomaly.code == DEPOSITED_BEFORE) => {
+                Error::lost(Sent::Deposit, Cause::Before { anomalies, correlation_id })
+            }
+            error => error,
+        })
     }
 
     /// Sends a message, once, and reads the answer. [`Error::Lost`] when it may have been processed and no answer can be believed;
@@ -479,7 +622,7 @@ pub(crate) fn confirmed(
 /// The provider code of a document, which must name the physician it is made for.
 pub(crate) fn document_space(checked: &Checked, physician: &Physician) -> Result<String, Error> {
     if checked.ehealth_id().is_some_and(|named| named != physician.ehealth_id) {
-        return Err(Error::PhysicianMismatch);
+        return Err(Error::PhysicianMismatch(Mismatch::EHealthId));
     }
     own_space(checked.provider_code(), physician)
 }
@@ -490,9 +633,9 @@ pub(crate) fn own_space(named: Option<&str>, physician: &Physician) -> Result<St
     let code = named
         .map(ToOwned::to_owned)
         .or_else(|| own.first().cloned())
-        .ok_or(Error::PhysicianMismatch)?;
+        .ok_or(Error::PhysicianMismatch(Mismatch::Unnamed))?;
     if !own.is_empty() && !own.contains(&code) {
-        return Err(Error::PhysicianMismatch);
+        return Err(Error::PhysicianMismatch(Mismatch::ProviderCode));
     }
     Ok(code)
 }
@@ -500,11 +643,11 @@ pub(crate) fn own_space(named: Option<&str>, physician: &Physician) -> Result<St
 /// The provider code in a message made elsewhere in whose mySecu space its physician may act: she must be named by it.
 pub(crate) fn foreign_space(message: &ForeignMessage, physician: &Physician) -> Result<String, Error> {
     if message.ehealth_id().is_some_and(|named| named != physician.ehealth_id) {
-        return Err(Error::PhysicianMismatch);
+        return Err(Error::PhysicianMismatch(Mismatch::EHealthId));
     }
     // A token may name no codes. Then a code alone says nothing of whose message it is.
     if message.ehealth_id().is_none() && physician.provider_codes.is_empty() {
-        return Err(Error::PhysicianMismatch);
+        return Err(Error::PhysicianMismatch(Mismatch::Unnamed));
     }
     let may_act = |code: &&String| own_space(Some(code), physician).is_ok();
     message
@@ -512,7 +655,7 @@ pub(crate) fn foreign_space(message: &ForeignMessage, physician: &Physician) -> 
         .iter()
         .find(may_act)
         .cloned()
-        .ok_or(Error::PhysicianMismatch)
+        .ok_or(Error::PhysicianMismatch(Mismatch::ProviderCode))
 }
 
 pub(crate) fn who(principal: &Principal) -> Who {

@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-use econnector_base::Explain;
+use econnector_base::{Explain, Fault};
 use econnector_forms::{Environment, Lang};
-use econnector_identity::KeyringState;
+use econnector_identity::{IdentityError, KeyringState, LastExchange};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -31,7 +31,7 @@ pub struct Status {
 /// One dependency.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Check {
-    /// `aes`, `kms`, `mysecu`, `trust_store`, `keyring`, `journal` or `forms`.
+    /// `aes`, `kms`, `mysecu`, `exchange` (where tokens are exchanged), `trust_store`, `keyring`, `journal` or `forms`.
     pub name: String,
     /// Its name for people.
     pub label: String,
@@ -70,7 +70,7 @@ pub(crate) struct Measured {
 struct Service {
     name: &'static str,
     label: &'static str,
-    outcome: Result<(Duration, Option<time::Duration>), (&'static str, econnector_base::Fault, String)>,
+    outcome: Result<(Duration, Option<time::Duration>), (&'static str, Fault, String)>,
 }
 
 impl Connector {
@@ -85,6 +85,7 @@ impl Connector {
                 (check.ok, check.detail) = validity(expires - self.clock.now(), &check.detail, lang);
             }
         }
+        checks.extend(exchange_check(&self.identity.last_exchange(), lang));
         checks.push(self.trust_check(lang));
         checks.push(keyring_check(&self.identity.session().await.keyring, lang));
         checks.push(self.journal_check(lang).await);
@@ -137,7 +138,7 @@ impl Connector {
     }
 
     async fn journal_check(&self, lang: Lang) -> Check {
-        let label = word(lang, ["Journal", "Protokoll", "Journal", "Journal"]);
+        let label = word(lang, ["Journal", "Journal", "Journal", "Journal"]);
         match self.journal.list(None, 1).await {
             Ok(_) => Check::new("journal", label, true, word(lang, ["Lisible", "Lesbar", "Readable", "Liesbar"])),
             Err(error) => Check::new("journal", label, false, Problem::explain(&error, lang).detail),
@@ -192,10 +193,7 @@ impl Service {
                     ..Check::new(self.name, self.label, clock_ok, detail)
                 }
             }
-            Err((code, fault, technical)) => {
-                let problem = Problem::of_code(code, *fault, lang);
-                Check::new(self.name, self.label, false, format!("{} ({technical})", problem.title))
-            }
+            Err((code, fault, technical)) => Check::new(self.name, self.label, false, said(code, *fault, technical, lang)),
         }
     }
 }
@@ -212,6 +210,51 @@ impl Check {
             clock_skew_ms: None,
         }
     }
+}
+
+/// A problem in one line: for people, then for whoever looks it up.
+fn said(code: &str, fault: Fault, technical: &str, lang: Lang) -> String {
+    format!("{} ({code}: {technical})", Problem::of_code(code, fault, lang).title)
+}
+
+/// Client id and secret are proven by an exchange and by nothing else: the check tells how the last one went. It is for whoever watches the
+/// status. Readiness does not see it: an instance that is taken out of service for it would get no more callers, and without a caller no
+/// exchange would ever show that the secret was put right.
+fn exchange_check(last: &LastExchange, lang: Lang) -> Option<Check> {
+    let (ok, detail) = match last {
+        LastExchange::NotSetUp => return None,
+        LastExchange::NotTried => (
+            true,
+            word(
+                lang,
+                ["Pas encore essayé", "Noch nicht versucht", "Not tried yet", "Nach net probéiert"],
+            )
+            .to_owned(),
+        ),
+        LastExchange::Given => (
+            true,
+            word(
+                lang,
+                [
+                    "Le dernier a réussi",
+                    "Der letzte ist gelungen",
+                    "The last one succeeded",
+                    "Dee leschten ass gelongen",
+                ],
+            )
+            .to_owned(),
+        ),
+        // Denied for one physician: the client itself was known, and others may have theirs.
+        LastExchange::Failed(error) => (
+            matches!(error, IdentityError::ExchangeDenied { .. }) || error.fault() != Fault::You,
+            said(error.code(), error.fault(), &error.to_string(), lang),
+        ),
+    };
+    let label = word(
+        lang,
+        ["Échange de jetons", "Austausch von Token", "Token exchange", "Austausch vun Token"],
+    );
+    Some(Check::new("exchange", label, ok, detail))
 }
 
 /// Whether a certificate is still good, and what to say of it.
@@ -264,7 +307,7 @@ fn keyring_check(state: &KeyringState, lang: Lang) -> Check {
             "keyring",
             label,
             false,
-            Problem::of_code(other.code().unwrap_or("internal"), econnector_base::Fault::You, lang).detail,
+            Problem::of_code(other.code().unwrap_or("internal"), Fault::You, lang).detail,
         ),
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use url::Url;
 
 use crate::error::IdentityError;
-use crate::exchange::{self, Cache, ExchangeClient, Exchanges};
+use crate::exchange::{self, Cache, ExchangeClient, Exchanges, LastExchange};
 use crate::keyring::{KeyringState, TokenStore};
 use crate::landing::{Arrival, Expected, Landing};
 use crate::life::Life;
@@ -93,6 +93,11 @@ pub trait Identity: Send + Sync {
     /// How the tokens of [`Identity::on_behalf_of`] were come by since the start.
     fn exchanges(&self) -> Exchanges {
         Exchanges::default()
+    }
+
+    /// What AeS last said of the client of [`Identity::on_behalf_of`]. Nobody is asked.
+    fn last_exchange(&self) -> LastExchange {
+        LastExchange::NotSetUp
     }
 
     /// Whether AeS answers, how fast, and how far the clocks are apart. Needs no login.
@@ -353,6 +358,13 @@ impl Identity for Aes {
 
     fn exchanges(&self) -> Exchanges {
         self.0.exchanged.counts()
+    }
+
+    fn last_exchange(&self) -> LastExchange {
+        match self.0.reach().settings().exchange {
+            Some(_) => self.0.exchanged.last(),
+            None => LastExchange::NotSetUp,
+        }
     }
 
     async fn probe(&self) -> Result<Probe, IdentityError> {

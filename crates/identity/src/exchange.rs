@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use econnector_base::Secret;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
+use tracing::Instrument as _;
 
 use crate::claims::People;
 use crate::error::IdentityError;
@@ -44,6 +45,19 @@ pub struct Exchanges {
     pub kept: u64,
 }
 
+/// What AeS last said of the client that asks for tokens in physicians' names.
+#[derive(Clone, Debug)]
+pub enum LastExchange {
+    /// There is none.
+    NotSetUp,
+    /// AeS has not said anything of it since the start.
+    NotTried,
+    /// It gave a token.
+    Given,
+    /// It gave none, or one that cannot be used.
+    Failed(IdentityError),
+}
+
 /// More physicians than work in the largest hospital; a token has a few KB.
 const MOST: usize = 1024;
 
@@ -63,6 +77,8 @@ pub(crate) struct Cache {
 struct Inner {
     kept: HashMap<String, Kept>,
     under_way: HashMap<String, Answer>,
+    /// The last answer that says something of the client.
+    last: Option<Result<(), IdentityError>>,
     /// Counts uses, to know which token was not used for longest.
     uses: u64,
 }
@@ -95,7 +111,9 @@ impl Cache {
                 answer.clone()
             } else {
                 self.misses.fetch_add(1, Ordering::Relaxed);
-                let asked = tokio::spawn(Arc::clone(self).take_in(ehealth_id.to_owned(), now, ask()));
+                let asked = Arc::clone(self).take_in(ehealth_id.to_owned(), now, ask());
+                // What it writes into the log bears the id of the request for which it was asked.
+                let asked = tokio::spawn(asked.in_current_span());
                 let answer = async {
                     asked
                         .await
@@ -132,6 +150,14 @@ impl Cache {
         }
     }
 
+    pub(crate) fn last(&self) -> LastExchange {
+        match self.inner().last.clone() {
+            None => LastExchange::NotTried,
+            Some(Ok(())) => LastExchange::Given,
+            Some(Err(error)) => LastExchange::Failed(error),
+        }
+    }
+
     async fn take_in<F>(self: Arc<Self>, ehealth_id: String, now: Moment, ask: F) -> Result<Authorized, IdentityError>
     where
         F: Future<Output = Result<(Authorized, Life), IdentityError>> + Send,
@@ -143,9 +169,16 @@ impl Cache {
         };
         let answered = ask.await;
         match &answered {
-            Ok((authorized, life)) => self.inner().keep(&ehealth_id, authorized, *life, now),
+            Ok((authorized, life)) => {
+                let mut inner = self.inner();
+                inner.keep(&ehealth_id, authorized, *life, now);
+                inner.last = Some(Ok(()));
+            }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
+                if of_the_client(error) {
+                    self.inner().last = Some(Err(error.clone()));
+                }
                 tracing::warn!(
                     code = econnector_base::Explain::code(error),
                     "AeS gave no token in a physician's name"
@@ -200,6 +233,14 @@ impl Inner {
             self.kept.insert(ehealth_id.to_owned(), kept);
         }
     }
+}
+
+/// Whether AeS has judged the client. One that cannot be reached or fails says nothing, and what it said before still holds.
+const fn of_the_client(error: &IdentityError) -> bool {
+    !matches!(
+        error,
+        IdentityError::Net(_) | IdentityError::AesFailed { .. } | IdentityError::AesGarbage(_)
+    )
 }
 
 /// The physician in whose name a token is, when she is the one it was asked for.
@@ -338,6 +379,60 @@ mod tests {
         assert_eq!((counts.hits, counts.misses, counts.failures, counts.kept), (1, 1, 1, 0));
         get(&cache, "1", 0, 300).await;
         assert_eq!(cache.counts().misses, 2);
+    }
+
+    #[tokio::test]
+    async fn what_aes_said_of_the_client_holds_until_it_says_otherwise() {
+        let cache = Arc::new(Cache::default());
+        let words = || econnector_base::AuthorityWords::new("invalid_client", "");
+        let fail = async |error: IdentityError| {
+            assert!(cache.get("1", at(0), || async { Err(error) }).await.is_err());
+            match cache.last() {
+                LastExchange::Failed(error) => econnector_base::Explain::code(&error),
+                other => panic!("{other:?}"),
+            }
+        };
+        let refused = || IdentityError::ExchangeClientRefused { words: words() };
+        assert!(
+            cache
+                .get("1", at(0), || async { Err(IdentityError::AesFailed { status: 503 }) })
+                .await
+                .is_err()
+        );
+        assert!(matches!(cache.last(), LastExchange::NotTried), "nothing was said of the client");
+        assert_eq!(fail(refused()).await, "exchange-client-refused");
+        for silent in [IdentityError::AesFailed { status: 503 }, IdentityError::AesGarbage("no JSON")] {
+            assert_eq!(fail(silent).await, "exchange-client-refused", "it is still refused");
+        }
+        assert_eq!(fail(IdentityError::ExchangeDenied { words: words() }).await, "exchange-denied");
+        assert_eq!(fail(refused()).await, "exchange-client-refused");
+        get(&cache, "1", 0, 300).await;
+        assert!(matches!(cache.last(), LastExchange::Given));
+    }
+
+    #[tokio::test]
+    async fn what_an_exchange_logs_bears_the_id_of_its_request() {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let cache = Arc::new(Cache::default());
+        let asked = cache.get("1", at(0), || async { Err(IdentityError::AesFailed { status: 503 }) });
+        let span = tracing::info_span!("request", request_id = "mirth-000123");
+        assert!(asked.instrument(span).await.is_err());
+        let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let line = said.lines().find(|line| line.contains("gave no token")).unwrap();
+        assert!(line.contains("mirth-000123"), "{line}");
     }
 
     #[tokio::test]

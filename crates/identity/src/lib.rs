@@ -22,7 +22,7 @@ mod sync;
 
 pub use aes::{Aes, AesSettings, Browser, Identity, Leaving, LoginRequest, Logins, SessionState, SessionView};
 pub use error::IdentityError;
-pub use exchange::{ExchangeClient, Exchanges};
+pub use exchange::{ExchangeClient, Exchanges, LastExchange};
 pub use keyring::{KeyringState, NoKeyring, OsKeyring, TokenStore};
 pub use principal::{Actor, Authorized, Physician, Principal};
 pub use provider::Probe;

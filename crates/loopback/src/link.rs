@@ -81,9 +81,9 @@ impl Link {
         })))
     }
 
-    /// All there is to see, in a language.
+    /// All there is to see, in a language, for whoever works in this name ([`Approval::in_whose_name`](crate::Approval)).
     #[must_use]
-    pub fn view(&self, lang: Lang) -> LinkView {
+    pub fn view(&self, lang: Lang, in_whose_name: Option<&str>) -> LinkView {
         let now = self.now();
         let mut state = self.state();
         state.forget_stale();
@@ -96,19 +96,18 @@ impl Link {
             connection_file: connection::place(&self.0.options.folder).display().to_string(),
             environment: self.0.options.environment.to_owned(),
             problem: state.trouble.as_ref().map(|error| Problem::explain(error, lang)),
-            software: state.software(&self.0.presets, now),
+            software: state.software(&self.0.presets, in_whose_name, now),
             origins: state.origins(&self.0.presets),
             refused: state.refused.view(MOST_REFUSED, lang),
             waiting: state.waiting(),
         }
     }
 
-    /// What there is to see as soon as it is not what `since` was, at the latest after `patience`.
-    pub async fn changed(&self, since: u64, patience: Duration, lang: Lang) -> LinkView {
+    /// Returns as soon as there is more to see than at `since`, at the latest after `patience`.
+    pub async fn changed(&self, since: u64, patience: Duration) {
         let mut revision = self.0.revision.subscribe();
         // Patience over: the view is the same, and that is the answer.
         let _ = tokio::time::timeout(patience, revision.wait_for(|revision| *revision != since)).await;
-        self.view(lang)
     }
 
     /// Allows or refuses a software that waits, or changes what was decided. A refusal also ends its trust and its open questions.
@@ -180,9 +179,12 @@ impl Link {
         Ok(())
     }
 
-    /// Asks before each signature of a software again, in whose name so ever.
-    pub fn distrust(&self, software: &str) {
-        self.state().trusted.retain(|trust| trust.software.name != software);
+    /// Asks before each signature of a software again: in this name, or in everybody's where nobody says in whose.
+    pub fn distrust(&self, software: &str, in_whose_name: Option<&str>) {
+        let another_s = |name: &str| in_whose_name.is_some_and(|own| own != name);
+        self.state()
+            .trusted
+            .retain(|trust| trust.software.name != software || another_s(&trust.in_whose_name));
         self.bump();
     }
 

@@ -207,9 +207,11 @@ impl State {
             .collect()
     }
 
-    pub(crate) fn software(&self, presets: &Presets, now: OffsetDateTime) -> Vec<SoftwareView> {
+    /// What is known of each software; the trust in it is that in this name.
+    pub(crate) fn software(&self, presets: &Presets, in_whose_name: Option<&str>, now: OffsetDateTime) -> Vec<SoftwareView> {
+        let own = |trust: &&Trust| in_whose_name == Some(trust.in_whose_name.as_str()) && now < trust.until;
         let trusted_until = |name: &str| {
-            let of_it = self.trusted.iter().filter(|trust| trust.software.name == name && now < trust.until);
+            let of_it = self.trusted.iter().filter(own).filter(|trust| trust.software.name == name);
             of_it.map(|trust| trust.until).max()
         };
         let decided = self.kept.software.iter().map(|known| SoftwareView {

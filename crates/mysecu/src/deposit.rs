@@ -24,7 +24,7 @@ pub trait Deposit: Send + Sync {
     /// What the STS or the network said. The token is forgotten in any case.
     async fn end(&self, who: &Space) -> Result<(), MySecuError>;
 
-    /// Asks whether mySecu can be reached with our client certificate, without a login.
+    /// Asks whether mySecu can be reached with our client certificate at every host it has, without a login.
     ///
     /// # Errors
     /// As the network says.
@@ -94,7 +94,7 @@ pub struct ExchangeAnswer {
 /// mySecu can be reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// How long the answer took, connecting included.
+    /// How long the answer took, connecting included; of the slowest host.
     pub latency: Duration,
     /// mySecu's clock minus ours, to the second; none when it sent no date.
     pub clock_skew: Option<time::Duration>,

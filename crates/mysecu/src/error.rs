@@ -64,7 +64,7 @@ pub enum MySecuError {
         cause: Box<MySecuError>,
     },
     /// mySecu wants our client certificate and got none, or refuses the one it got.
-    #[error("mySecu does not accept the client certificate")]
+    #[error("mySecu does not accept the client certificate: {0}")]
     ClientCertificate(#[source] NetError),
     /// The client certificate's key cannot sign requests: mySecu wants RSA of 2048 bits or more.
     #[error("the client certificate's key cannot sign requests for mySecu: {0}")]

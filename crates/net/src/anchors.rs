@@ -122,7 +122,8 @@ impl Explain for AnchorsError {
 /// What keytool proposes, and what the trust stores of Java programs therefore have.
 const KEYTOOL_PASSWORD: &str = "changeit";
 
-const JAVA_KEYSTORE: [u8; 4] = [0xFE, 0xED, 0xFE, 0xED];
+/// How the old proprietary format of Java begins.
+pub(crate) const JAVA_KEYSTORE: [u8; 4] = [0xFE, 0xED, 0xFE, 0xED];
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)

@@ -56,14 +56,33 @@ pub enum NetError {
         host: String,
     },
     /// The proxy cannot be reached or does not let us through. The request was not sent.
-    #[error("{host}: the proxy does not let the connection through")]
+    #[error("{host}: {} {reason}", named(.proxy.as_deref()))]
     Proxy {
         /// The service's host name.
         host: String,
+        /// The proxy's host and port; absent where it is the computer's own setting.
+        proxy: Option<String>,
+        /// What was wrong.
+        reason: ProxyReason,
     },
     /// An address, a proxy or a set of certificates that cannot be used.
     #[error("the connection settings cannot be used: {0}")]
     Settings(String),
+}
+
+/// What a proxy did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyReason {
+    /// It wants a name and a password, or others than it was given.
+    #[error("asks for a login")]
+    Login,
+    /// It does not open a line to this service, or what it answers is no HTTP.
+    #[error("refuses this service")]
+    Refused,
+    /// Nobody listens, the line to it was cut, or it speaks no TLS where it should.
+    #[error("cannot be reached")]
+    Unreachable,
 }
 
 /// What was wrong with a certificate or a handshake.
@@ -107,7 +126,7 @@ impl NetError {
         }
     }
 
-    pub(crate) fn from_reqwest(error: &reqwest::Error, host: &str) -> Self {
+    pub(crate) fn from_reqwest(error: &reqwest::Error, host: &str, proxy: Option<&str>) -> Self {
         let host = host.to_owned();
         if error.is_builder() {
             return Self::Settings("the request cannot be built".to_owned());
@@ -115,8 +134,9 @@ impl NetError {
         let early = error.is_connect();
         let causes = Causes::of(error);
         // A proxy that refuses comes first: what lies below it is about the proxy, not about the service.
-        if early && causes.proxy {
-            return Self::Proxy { host };
+        if let Some(reason) = causes.proxy.filter(|_| early) {
+            let proxy = proxy.map(ToOwned::to_owned);
+            return Self::Proxy { host, proxy, reason };
         }
         // After the handshake, only an alert about the certificate still means "not let in" (TLS 1.3 tells it late).
         if let Some(reason) = causes.tls.filter(|reason| early || reason.about_client()) {
@@ -176,6 +196,24 @@ impl Explain for NetError {
     }
 }
 
+fn named(proxy: Option<&str>) -> String {
+    proxy.map_or_else(|| "the computer's proxy".to_owned(), |address| format!("the proxy {address}"))
+}
+
+impl ProxyReason {
+    /// The library keeps the type to itself; its words are all there is.
+    fn from_words(words: &str) -> Option<Self> {
+        if words.starts_with("socks") {
+            return Some(Self::Unreachable);
+        }
+        Some(match words.strip_prefix("tunnel error: ")? {
+            "proxy authorization required" => Self::Login,
+            "unsuccessful" => Self::Refused,
+            _ => Self::Unreachable,
+        })
+    }
+}
+
 impl TlsReason {
     fn about_client(&self) -> bool {
         matches!(self, Self::ClientCertificateRequired | Self::ClientCertificateRefused)
@@ -214,7 +252,7 @@ struct Causes {
     resolve: bool,
     cut: bool,
     not_http: bool,
-    proxy: bool,
+    proxy: Option<ProxyReason>,
 }
 
 impl Causes {
@@ -244,10 +282,10 @@ impl Causes {
                 return Some(inner);
             }
         }
-        // These libraries keep the types to themselves; their words are all there is.
+        // Here too, words are all there is.
         let words = cause.to_string();
         self.resolve |= words.starts_with("dns error");
-        self.proxy |= words.starts_with("tunnel error") || words.starts_with("socks");
+        self.proxy = self.proxy.or_else(|| ProxyReason::from_words(&words));
         self.not_http |= words.starts_with("invalid HTTP") || words.starts_with("message head is too large");
         cause.source()
     }

@@ -14,7 +14,7 @@ use x509_cert::{
 };
 use zeroize::Zeroizing;
 
-use crate::validity;
+use crate::{anchors::JAVA_KEYSTORE, validity};
 
 /// The practice's or entity's certificate with its private key: how mySecu knows the machine. No `Debug` of the key.
 #[derive(Clone)]
@@ -30,6 +30,7 @@ impl ClientIdentity {
     /// # Errors
     /// Wrong password, unreadable file, no key, no certificate for the key, a kind of key TLS cannot use.
     pub fn from_p12(bytes: &[u8], password: &Secret) -> Result<Self, P12Error> {
+        no_java_keystore(bytes)?;
         Self::from_archive(&Pkcs12Archive::from_pkcs12(bytes, password.reveal())?)
     }
 
@@ -38,6 +39,7 @@ impl ClientIdentity {
     /// # Errors
     /// As [`ClientIdentity::from_p12`].
     pub fn from_p12_with_key_password(bytes: &[u8], password: &Secret, key_password: &Secret) -> Result<Self, P12Error> {
+        no_java_keystore(bytes)?;
         match Pkcs12Archive::from_pkcs12(bytes, password.reveal()) {
             // One password for both after all.
             Ok(archive) => Self::from_archive(&archive),
@@ -127,6 +129,9 @@ pub enum P12Error {
     /// Not PKCS#12, damaged, or protected by an algorithm we do not read.
     #[error("the certificate file cannot be read")]
     Unreadable,
+    /// The old proprietary format of Java; `keytool -importkeystore -deststoretype pkcs12` converts it.
+    #[error("the certificate file is a Java keystore (JKS): convert it to PKCS#12")]
+    JavaKeystore,
     /// Certificates only.
     #[error("the certificate file holds no private key")]
     NoKey,
@@ -142,7 +147,7 @@ impl Explain for P12Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Password => "p12-password",
-            Self::Unreadable => "p12-unreadable",
+            Self::Unreadable | Self::JavaKeystore => "p12-unreadable",
             Self::NoKey => "p12-no-key",
             Self::NoCertificate => "p12-no-certificate",
             Self::KeyKind => "p12-key-kind",
@@ -163,6 +168,13 @@ impl From<p12_keystore::error::Error> for P12Error {
             _ => Self::Unreadable,
         }
     }
+}
+
+fn no_java_keystore(bytes: &[u8]) -> Result<(), P12Error> {
+    if bytes.starts_with(&JAVA_KEYSTORE) {
+        return Err(P12Error::JavaKeystore);
+    }
+    Ok(())
 }
 
 /// Two files out of one: what is encrypted item by item (keys), and what is encrypted as a whole (certificates). Neither has an integrity

@@ -7,7 +7,7 @@ mod identity;
 mod transport;
 
 pub use anchors::{Anchor, AnchorsError, read_anchors, read_named_anchors, validity};
-pub use error::{NetError, TlsReason};
+pub use error::{NetError, ProxyReason, TlsReason};
 pub use identity::{ClientIdentity, P12Error};
 pub use transport::{Answer, ProxySettings, Transport, TransportOptions};
 

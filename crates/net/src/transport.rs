@@ -80,12 +80,25 @@ impl fmt::Debug for ProxySettings {
     }
 }
 
+impl ProxySettings {
+    /// Host and port, without scheme and login.
+    fn address(&self) -> Option<String> {
+        let Self::Through { url, .. } = self else {
+            return None;
+        };
+        let url = reqwest::Url::parse(url).ok()?;
+        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+    }
+}
+
 /// A pool of connections under one set of rules: HTTPS alone, verified certificates, no redirects, no referer, no replays. Cheap
 /// to clone.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
     direct: reqwest::Client,
+    /// Host and port of the proxy that was set, to name it when it fails.
+    proxy: Option<String>,
     max_answer: usize,
 }
 
@@ -129,6 +142,7 @@ impl Transport {
         Ok(Self {
             client,
             direct,
+            proxy: options.proxy.as_ref().and_then(ProxySettings::address),
             max_answer: options.max_answer,
         })
     }
@@ -153,7 +167,14 @@ impl Transport {
             return Err(NetError::Settings(format!("{host}: the address does not begin with https://")));
         }
         let client = if is_loopback(&host) { &self.direct } else { &self.client };
-        let failed = |error: reqwest::Error| NetError::from_reqwest(&error, &host);
+        let failed = |error: reqwest::Error| {
+            let error = NetError::from_reqwest(&error, &host, self.proxy.as_deref());
+            // The problem tells the caller that it is the proxy; which, and why, is for whoever runs the program.
+            if matches!(error, NetError::Proxy { .. }) {
+                tracing::warn!(%error, "not through the proxy");
+            }
+            error
+        };
 
         let started = Instant::now();
         let mut response = client.execute(request).await.map_err(failed)?;

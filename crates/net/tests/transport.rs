@@ -10,7 +10,7 @@ use std::{
 
 use econnector_base::{Explain, Fault, Secret};
 use econnector_net::{
-    AnchorsError, ClientIdentity, NetError, P12Error, ProxySettings, TlsReason, Transport, TransportOptions, read_anchors,
+    AnchorsError, ClientIdentity, NetError, P12Error, ProxyReason, ProxySettings, TlsReason, Transport, TransportOptions, read_anchors,
 };
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::{
@@ -358,6 +358,14 @@ fn through(ca: &Ca, url: String, bypass: &str) -> TransportOptions {
     }
 }
 
+fn proxy_error(proxy: &str, reason: ProxyReason) -> NetError {
+    NetError::Proxy {
+        host: "kms.invalid".into(),
+        proxy: Some(proxy.to_owned()),
+        reason,
+    }
+}
+
 /// A service that only a proxy knows.
 async fn behind_a_proxy(ca: &Ca) -> u16 {
     let leaf = ca.leaf("kms.invalid", datetime!(2020-01-01 0:00 UTC), datetime!(2040-01-01 0:00 UTC));
@@ -375,20 +383,28 @@ async fn a_proxy_is_used_believed_in_nothing_and_bypassed_for_loopback() {
 
     let closed = proxy(None, None).await;
     let refused = error(&through(closed.port), "https://kms.invalid/").await;
-    assert_eq!(
-        refused,
-        NetError::Proxy {
-            host: "kms.invalid".into()
-        }
-    );
+    assert_eq!(refused, proxy_error(&format!("127.0.0.1:{}", closed.port), ProxyReason::Refused));
     assert!(refused.certainly_not_sent());
+    assert_eq!(
+        refused.to_string(),
+        format!("kms.invalid: the proxy 127.0.0.1:{} refuses this service", closed.port)
+    );
+
+    let unnamed = TransportOptions {
+        proxy: Some(ProxySettings::Through {
+            url: format!("http://127.0.0.1:{}", open.port),
+            credentials: None,
+            bypass: String::new(),
+        }),
+        ..trusting(&ca)
+    };
+    let login = error(&unnamed, "https://kms.invalid/").await;
+    assert_eq!(login, proxy_error(&format!("127.0.0.1:{}", open.port), ProxyReason::Login));
 
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     assert_eq!(
         error(&through(nobody), "https://kms.invalid/").await,
-        NetError::Proxy {
-            host: "kms.invalid".into()
-        }
+        proxy_error(&format!("127.0.0.1:{nobody}"), ProxyReason::Unreachable)
     );
 
     let local = serve(&ca.server(), None, Behaviour::Answer(OK)).await;
@@ -427,9 +443,7 @@ async fn a_host_exempted_from_the_proxy_is_never_asked_of_it() {
 async fn the_line_to_a_proxy_is_encrypted_where_it_is_to_be_and_only_there() {
     let (ca, stranger) = (Ca::new("CA"), Ca::new("Stranger"));
     let target = behind_a_proxy(&ca).await;
-    let refused = NetError::Proxy {
-        host: "kms.invalid".into(),
-    };
+    let failed = |port: u16, reason: ProxyReason| proxy_error(&format!("localhost:{port}"), reason);
     let encrypted = proxy(Some(target), Some(acceptor(&ca.server(), None))).await;
     let url = |scheme: &str, port: u16| format!("{scheme}://localhost:{port}");
     let well = ask(&through(&ca, url("https", encrypted.port), ""), "https://kms.invalid/").await;
@@ -437,13 +451,13 @@ async fn the_line_to_a_proxy_is_encrypted_where_it_is_to_be_and_only_there() {
     assert_eq!(encrypted.asked(), ["kms.invalid:443"]);
     assert_eq!(
         error(&through(&ca, url("http", encrypted.port), ""), "https://kms.invalid/").await,
-        refused
+        failed(encrypted.port, ProxyReason::Refused)
     );
 
     let plain = proxy(Some(target), None).await;
     assert_eq!(
         error(&through(&ca, url("https", plain.port), ""), "https://kms.invalid/").await,
-        refused
+        failed(plain.port, ProxyReason::Unreachable)
     );
 
     // A proxy that is not the one we know does not hear the password.
@@ -491,7 +505,7 @@ impl Tunnels {
     }
 }
 
-/// Lets every tunnel through to `target`, when the caller has named itself; refuses otherwise. With `tls` it speaks nothing else.
+/// Lets every tunnel through to `target`, when the caller has named itself, and refuses it without a target. With `tls` it speaks nothing else.
 async fn proxy(target: Option<u16>, tls: Option<TlsAcceptor>) -> Tunnels {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -522,7 +536,11 @@ async fn tunnel(mut client: impl AsyncRead + AsyncWrite + Unpin, target: Option<
     };
     asked.lock().unwrap().push(host.to_owned());
     let named = request.to_lowercase().contains("proxy-authorization: basic ");
-    match target.filter(|_| named) {
+    match target {
+        _ if !named => client
+            .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            .await
+            .unwrap(),
         None => client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap(),
         Some(target) => {
             client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
@@ -580,6 +598,14 @@ fn certificate_files_of_openssl_are_read_old_and_new() {
         ClientIdentity::from_p12(&certificates, &Secret::new("fictitious")).unwrap_err(),
         P12Error::NoKey
     );
+    let java = b"\xFE\xED\xFE\xED\0\0\0\x02";
+    let password = Secret::new("fictitious");
+    for opened in [
+        ClientIdentity::from_p12(java, &password),
+        ClientIdentity::from_p12_with_key_password(java, &password, &password),
+    ] {
+        assert_eq!(opened.unwrap_err(), P12Error::JavaKeystore);
+    }
     let key = openssl(&folder, &["pkcs12", "-export", "-nocerts", "-inkey", "key.pem"]);
     assert_eq!(
         ClientIdentity::from_p12(&key, &Secret::new("fictitious")).unwrap_err(),

@@ -1,7 +1,7 @@
 //! Every request has an id, is counted, and leaves one line in the log: who asked for what, how it ended and how long it took. Never a
 //! path with its values, a query, or a word about a patient.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -15,7 +15,6 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::health;
-use crate::limits::CallerName;
 use crate::metrics::Metrics;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,8 +23,22 @@ const GONE: u16 = 499;
 /// Our own answers are made in memory; the limit only keeps the type honest.
 const ANSWER: usize = 256 * 1024 * 1024;
 
+/// Who calls, for the line of its request: told as soon as it is proven, for a caller that hangs up has a line too.
+#[derive(Clone, Default)]
+pub(crate) struct CallerName(Arc<OnceLock<String>>);
+
+impl CallerName {
+    pub(crate) fn tell(&self, name: &str) {
+        self.0.get_or_init(|| name.to_owned());
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.get().map_or("-", String::as_str)
+    }
+}
+
 /// Around everything else.
-pub(crate) async fn line(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+pub(crate) async fn line(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let matched = request.extensions().get::<MatchedPath>();
     let mut line = Line {
@@ -33,11 +46,13 @@ pub(crate) async fn line(State(metrics): State<Arc<Metrics>>, request: Request, 
         method: method(request.method()),
         started: Instant::now(),
         id,
+        client: CallerName::default(),
         metrics,
         monitoring: matches!(request.uri().path(), health::LIVE | health::READY | health::METRICS),
         ended: false,
     };
     line.metrics.started();
+    request.extensions_mut().insert(line.client.clone());
     let span = tracing::info_span!("request", request_id = %line.id);
     let response = next.run(request).instrument(span).await;
     let (mut parts, body) = response.into_parts();
@@ -45,14 +60,14 @@ pub(crate) async fn line(State(metrics): State<Arc<Metrics>>, request: Request, 
         parts.headers.insert(REQUEST_ID, id);
     }
     let (facts, body) = read_facts(&parts.headers, body).await;
-    let client = parts.extensions.remove::<CallerName>();
-    line.end(parts.status.as_u16(), client.as_ref().map_or("-", |name| name.0.as_str()), &facts);
+    line.end(parts.status.as_u16(), &facts);
     Response::from_parts(parts, body)
 }
 
 /// A request under way; its line is written when it is answered, and also when its caller goes away.
 struct Line {
     id: String,
+    client: CallerName,
     route: String,
     method: &'static str,
     started: Instant,
@@ -62,21 +77,21 @@ struct Line {
 }
 
 impl Line {
-    fn end(&mut self, status: u16, client: &str, facts: &Facts) {
+    fn end(&mut self, status: u16, facts: &Facts) {
         self.ended = true;
         let took = self.started.elapsed();
         self.metrics.answered(&self.route, self.method, status, took);
         // Probes and scrapes come every few seconds and say nothing new.
         if !self.monitoring {
-            self.write(status, client, facts, took);
+            self.write(status, facts, took);
         }
     }
 
-    fn write(&self, status: u16, client: &str, facts: &Facts, took: Duration) {
+    fn write(&self, status: u16, facts: &Facts, took: Duration) {
         tracing::info!(
             target: "econnector_server::access",
             request_id = %self.id,
-            client,
+            client = self.client.as_str(),
             method = self.method,
             route = %self.route,
             status,
@@ -91,7 +106,7 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(GONE, "-", &Facts::default());
+            self.end(GONE, &Facts::default());
         }
     }
 }

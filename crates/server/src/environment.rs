@@ -13,7 +13,7 @@ use econnector_net::ProxySettings;
 use url::Url;
 
 use crate::limits::Limits;
-use crate::reader::Reader;
+use crate::reader::{Reader, yes_or_no};
 use crate::tls::TlsFiles;
 use crate::wrong::Wrong;
 
@@ -70,7 +70,10 @@ impl ServerSettings {
             );
         }
         let client_id = match (&client_secret, reader.optional("ECONNECTOR_CLIENT_ID")) {
-            (_, Some(id)) => id,
+            (_, Some(id)) => {
+                reader.holds_example("ECONNECTOR_CLIENT_ID", &id, "CLIENT-ID", "Set the client id that AeS gave you");
+                id
+            }
             (None, None) => "econnector".to_owned(),
             (Some(_), None) => {
                 reader.wrong(
@@ -339,7 +342,32 @@ impl Reader<'_> {
         if self.optional("INSTALL_MSFFONTS").is_some() {
             notes.push("INSTALL_MSFFONTS changes nothing: the pages bring their own fonts; a mounted arial.ttf is not read".to_owned());
         }
+        notes.extend(self.proxy_without_effect());
         notes
+    }
+
+    /// Settings of a proxy that are read and belong to none, or to a login that is not asked for.
+    fn proxy_without_effect(&self) -> Option<String> {
+        let is_set = |name: &str| self.optional(name).is_some();
+        let is_on = |name: &str| self.optional(name).as_deref().and_then(yes_or_no) == Some(true);
+        let mut idle = Vec::new();
+        let why = match (is_set("PROXY_HOST"), is_on("PROXY_AUTH_REQUIRED")) {
+            (true, false) => "PROXY_AUTH_REQUIRED is not true",
+            (false, false) => {
+                idle.extend(Some("PROXY_PORT").filter(|name| is_set(name)));
+                idle.extend(Some("PROXY_HTTPS").filter(|name| is_on(name)));
+                "PROXY_HOST is not set"
+            }
+            (_, true) => return None,
+        };
+        idle.extend(Some("PROXY_USERNAME").filter(|name| is_set(name)));
+        idle.extend(Some("PROXY_PASSWORD").filter(|name| is_set(name) || is_set(&format!("{name}_FILE"))));
+        let (last, others) = idle.split_last()?;
+        Some(if others.is_empty() {
+            format!("{last} changes nothing: {why}")
+        } else {
+            format!("{} and {last} change nothing: {why}", others.join(", "))
+        })
     }
 }
 
@@ -465,6 +493,48 @@ mod tests {
             read(&[("ECONNECTOR_ISSUER", "https://issuer.example")]).is_ok(),
             "an issuer may be a host"
         );
+    }
+
+    #[test]
+    fn what_the_templates_leave_to_fill_in_is_no_setting() {
+        for (name, value, what) in [
+            (
+                "KMS_SIGN_URL",
+                "https://KMS-HOST/api/v3/sign-data",
+                "still holds the example's KMS-HOST",
+            ),
+            ("ECONNECTOR_CLIENT_ID", "CLIENT-ID", "still holds the example's CLIENT-ID"),
+            ("KMS_SIGN_URL", "https://kms.example//api/v3/sign-data", "has // in its path"),
+            ("CCSS_URL", "https://ws.mysecu.lu/ws//soap/trust", "has // in its path"),
+        ] {
+            let wrong = wrong(&[(name, value)]);
+            let said: Vec<(&str, &str)> = wrong.iter().map(|wrong| (wrong.name.as_str(), wrong.what.as_str())).collect();
+            assert_eq!(said, [(name, what)]);
+            assert!(!wrong[0].mend.is_empty());
+        }
+    }
+
+    #[test]
+    fn proxy_settings_that_change_nothing_are_noted() {
+        let notes = |changes: &[(&str, &str)]| read(changes).unwrap().notes;
+        let host = ("PROXY_HOST", "proxy.example");
+        let (user, password) = (("PROXY_USERNAME", "hospital"), ("PROXY_PASSWORD", "secret"));
+        let login = [user, password];
+        assert_eq!(
+            notes(&[&[host][..], &login].concat()),
+            ["PROXY_USERNAME and PROXY_PASSWORD change nothing: PROXY_AUTH_REQUIRED is not true"]
+        );
+        assert_eq!(
+            notes(&[("PROXY_PORT", "8080")]),
+            ["PROXY_PORT changes nothing: PROXY_HOST is not set"]
+        );
+        assert_eq!(
+            notes(&[&[("PROXY_PORT", "8080"), ("PROXY_HTTPS", "true")][..], &login].concat()),
+            ["PROXY_PORT, PROXY_HTTPS, PROXY_USERNAME and PROXY_PASSWORD change nothing: PROXY_HOST is not set"]
+        );
+        // Those of the official server at their defaults, and a login that is asked for.
+        assert!(notes(&[("PROXY_HTTPS", "false"), ("PROXY_AUTH_REQUIRED", "false")]).is_empty());
+        assert!(notes(&[host, ("PROXY_AUTH_REQUIRED", "true"), user, password, ("PROXY_PORT", "8080")]).is_empty());
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use econnector_assembly::AssemblyError;
+use econnector_assembly::{AssemblyError, KmsPart};
 use econnector_net::{AnchorsError, read_anchors, validity};
 use time::OffsetDateTime;
 
 use crate::clients::Clients;
 use crate::environment::ServerSettings;
 use crate::tls::{Opened, open_p12, valid_now};
-use crate::wrong::{Wrong, unreadable};
+use crate::wrong::{FROM_JAVA, Wrong, unreadable};
 
 /// The three that choose entries of the KMS's trust store.
 const ALIASES: &str = "ROOT_SIGNING_CA_ALIAS, SIGNING_CA_ALIAS, TIMESTAMP_CA_ALIAS";
@@ -67,7 +67,7 @@ pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Fil
             }
             expiries.push(("trust_store", until));
         }
-        Err(error) => wrong.push(trust_store(&error)),
+        Err(error) => wrong.push(trust_store(&error, &settings.connector.kms)),
     }
     match anchors("ECONNECTOR_MYSECU_SIGNING_FILE", &mysecu.answer_anchors) {
         // Several authorities may stand there, old and new: what counts is that one is left.
@@ -116,6 +116,22 @@ pub(crate) fn open(settings: &ServerSettings, now: OffsetDateTime) -> Result<Fil
     }
 }
 
+/// The packs of the folder of forms that cannot be used. The server starts without them, and whoever asks first wants to know.
+pub(crate) fn broken_packs(settings: &ServerSettings) -> Vec<Wrong> {
+    const NAME: &str = "ECONNECTOR_FORMS_FOLDER";
+    const MEND: &str = "Mend the pack, or take its folder away";
+    let Some(folder) = &settings.connector.forms_folder else {
+        return Vec::new();
+    };
+    match econnector_assembly::broken_packs(folder) {
+        Ok(broken) => broken
+            .into_iter()
+            .map(|pack| Wrong::new(NAME, format!("{} is left out ({})", pack.folder, pack.reason), MEND))
+            .collect(),
+        Err(error) => vec![Wrong::new(NAME, error.to_string(), MEND)],
+    }
+}
+
 fn acts_for_all(client: &str) -> String {
     format!("ECONNECTOR_CLIENTS_FILE: {client} has no line `physicians` and may act for every physician")
 }
@@ -125,8 +141,10 @@ fn anchors(name: &str, path: &std::path::Path) -> Result<Vec<Vec<u8>>, Wrong> {
     read_anchors(&bytes, None).map_err(|error| Wrong::new(name, format!("{}: {error}", path.display()), "Give a PEM file of certificates"))
 }
 
-fn trust_store(error: &AssemblyError) -> Wrong {
+fn trust_store(error: &AssemblyError, kms: &KmsPart) -> Wrong {
     const NAME: &str = "TRUSTSTORE_KMS_FILENAME";
+    const GIVE: &str = "Give the KMS's trust store as PKCS#12 or PEM";
+    let file = kms.trust_store.display();
     match error {
         AssemblyError::File { path, error, .. } => unreadable(NAME, path, error),
         AssemblyError::Alias { alias, known, .. } => Wrong::new(
@@ -137,11 +155,28 @@ fn trust_store(error: &AssemblyError) -> Wrong {
         AssemblyError::Anchors {
             error: AnchorsError::Password,
             ..
+        } if kms.trust_store_password.is_none() => Wrong::new(
+            "TRUSTSTORE_KMS_PASSWORD",
+            format!("is not set, and {NAME} has a password"),
+            "Set it or TRUSTSTORE_KMS_PASSWORD_FILE, or give the trust store as PEM",
+        ),
+        AssemblyError::Anchors {
+            error: AnchorsError::Password,
+            ..
         } => Wrong::new(
             "TRUSTSTORE_KMS_PASSWORD",
             "does not open the trust store",
             "Correct it, or give the trust store as PEM",
         ),
-        error => Wrong::new(NAME, error.to_string(), "Give the KMS's trust store as PKCS#12 or PEM"),
+        AssemblyError::Anchors {
+            error: AnchorsError::JavaKeystore,
+            ..
+        } => Wrong::new(
+            NAME,
+            format!("{file} is a Java keystore (JKS)"),
+            format!("{FROM_JAVA}, or give PEM"),
+        ),
+        AssemblyError::Anchors { error, .. } => Wrong::new(NAME, format!("{file}: {error}"), GIVE),
+        error => Wrong::new(NAME, error.to_string(), GIVE),
     }
 }

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use crate::access::REQUEST_ID;
+use crate::access::{CallerName, REQUEST_ID};
 use crate::clients::{ClientError, Clients, KEY_HEADER};
 use crate::connections::Connection;
 use crate::metrics::Metrics;
@@ -159,10 +159,6 @@ fn bearer(value: &header::HeaderValue) -> Option<Secret> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| Secret::new(token.trim()))
 }
 
-/// Who called, for the access line.
-#[derive(Clone)]
-pub(crate) struct CallerName(pub(crate) String);
-
 /// Stands before every route of the API: who calls, has it a place left, does its body arrive, is there a turn, is the answer in time.
 pub(crate) async fn guard(State(guards): State<Arc<Guards>>, mut request: Request, next: Next) -> Response {
     // Questions after the program itself are answered to everybody and always: monitoring must not depend on the load.
@@ -176,28 +172,24 @@ pub(crate) async fn guard(State(guards): State<Arc<Guards>>, mut request: Reques
         Ok(caller) => caller,
         Err(error) => {
             pass_over(request.into_body(), PASSED_OVER);
-            return named("-", guards.turn_away("client", &error, lang));
+            return guards.turn_away("client", &error, lang);
         }
     };
-    let name = caller.name.clone();
+    if let Some(name) = request.extensions().get::<CallerName>() {
+        name.tell(&caller.name);
+    }
     let Some(place) = guards.callers.place(caller.share.clone(), guards.limits.per_caller) else {
         pass_over(request.into_body(), PASSED_OVER);
-        return named(&name, guards.turn_away("caller", &Refusal::TooManyRequests, lang));
+        return guards.turn_away("caller", &Refusal::TooManyRequests, lang);
     };
     if let Some(client) = &caller.client {
         request.extensions_mut().insert(client.clone());
     }
     let answer = admitted(&guards, &caller, place, request, next, lang);
-    let response = match tokio::time::timeout(guards.limits.answer, answer).await {
+    match tokio::time::timeout(guards.limits.answer, answer).await {
         Ok(response) => response,
         Err(_) => guards.turn_away("answer", &Refusal::AnswerTooSlow, lang),
-    };
-    named(&name, response)
-}
-
-fn named(name: &str, mut response: Response) -> Response {
-    response.extensions_mut().insert(CallerName(name.to_owned()));
-    response
+    }
 }
 
 async fn admitted(guards: &Guards, caller: &Caller, place: Place, request: Request, next: Next, lang: Lang) -> Response {

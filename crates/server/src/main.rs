@@ -145,6 +145,7 @@ fn check() -> ExitCode {
                     .iter()
                     .map(|(certificate, until)| format!("{certificate}: valid until {}\n", until.date())),
             );
+            wrong.extend(files::broken_packs(&settings));
         }
         Err(found) => wrong.extend(found),
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use econnector_connector::{Action, Connector, Observation, Observer};
+use econnector_connector::{Connector, Observation, Observer};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -329,7 +329,7 @@ pub(crate) struct Watch {
 
 impl Observer for Watch {
     fn observed(&self, what: &Observation) {
-        let action = word(what.action);
+        let action = what.action.as_str();
         let labels = ActionLabels {
             action,
             kind: what.kind.clone(),
@@ -356,20 +356,10 @@ impl Observer for Watch {
     }
 }
 
-const fn word(action: Action) -> &'static str {
-    match action {
-        Action::Deposit => "deposit",
-        Action::Sign => "sign",
-        Action::Simulate => "simulate",
-        Action::Pay => "pay",
-        Action::Contest => "contest",
-        Action::Cancel => "cancel",
-        Action::Verify => "verify",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use econnector_connector::Action;
+
     use super::*;
 
     #[test]

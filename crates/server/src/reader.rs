@@ -98,6 +98,14 @@ impl<'a> Reader<'a> {
             self.wrong(name, "is not set", format!("Set it to the service's https address{profiles}"));
             return self.unset.clone();
         };
+        if self.holds_example(
+            name,
+            &value,
+            "KMS-HOST",
+            "Put the signature service's host in its place, as INCERT gave it",
+        ) {
+            return self.unset.clone();
+        }
         match Url::parse(&value) {
             Ok(url) if url.scheme() == "https" && url.host().is_some() && url.username().is_empty() && url.password().is_none() => url,
             _ => {
@@ -115,6 +123,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn service(&self, name: &str, path: &str, default: Option<&str>) -> Url {
         let before = self.wrong.borrow().len();
         let url = self.url(name, default);
+        if url.path().contains("//") {
+            let mend = if name.starts_with("KMS_") {
+                "Write one; where it is made from KMS_URL, that ends without /"
+            } else {
+                "Write one"
+            };
+            self.wrong(name, "has // in its path", mend);
+        }
         if url.path() == "/" && self.wrong.borrow().len() == before {
             self.wrong(
                 name,
@@ -123,6 +139,15 @@ impl<'a> Reader<'a> {
             );
         }
         url
+    }
+
+    /// What stands in the templates where an administrator's own belongs.
+    pub(crate) fn holds_example(&self, name: &str, value: &str, example: &str, mend: &str) -> bool {
+        let holds = value.contains(example);
+        if holds {
+            self.wrong(name, format!("still holds the example's {example}"), mend);
+        }
+        holds
     }
 
     pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &str, default: T, what: &str) -> T {

@@ -43,8 +43,12 @@ const MANAGEMENT_CONNECTIONS: usize = 128;
 pub(crate) enum ServeError {
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
-    #[error("SERVER_ADDRESS, SERVER_PORT: {address} cannot be listened on ({error}). Choose another, or stop what has it")]
-    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("{settings}: {address} cannot be listened on ({error}). Choose another, or stop what has it")]
+    Listen {
+        settings: &'static str,
+        address: SocketAddr,
+        error: std::io::Error,
+    },
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -97,7 +101,8 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
     let management = match settings.management_port {
         Some(port) => {
             let address = SocketAddr::new(settings.management_address, port);
-            let mut server = axum_server::from_tcp(listen(address)?)?.handle(management_handle.clone());
+            let listener = listen("ECONNECTOR_MANAGEMENT_ADDRESS, ECONNECTOR_MANAGEMENT_PORT", address)?;
+            let mut server = axum_server::from_tcp(listener)?.handle(management_handle.clone());
             bounded(server.http_builder());
             let acceptor = Acceptor::new(NoDelayAcceptor::new(), MANAGEMENT_CONNECTIONS, patience, Arc::clone(&metrics));
             tokio::spawn(
@@ -110,7 +115,8 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
         None => None,
     };
     let address = SocketAddr::new(settings.bind, settings.port);
-    let mut server = axum_server::from_tcp(listen(address)?)?.handle(handle.clone());
+    let listener = listen("SERVER_ADDRESS, SERVER_PORT", address)?;
+    let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
     bounded(server.http_builder());
     let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
     let acceptor = Acceptor::new(acceptor, settings.limits.connections, patience, metrics);
@@ -123,8 +129,8 @@ pub(crate) async fn serve(settings: ServerSettings, files: Files, processors: us
     Ok(())
 }
 
-fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
-    let failed = |error| ServeError::Listen { address, error };
+fn listen(settings: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
+    let failed = |error| ServeError::Listen { settings, address, error };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
@@ -285,7 +291,8 @@ async fn finished(connector: &Connector, mut until: watch::Receiver<Option<Insta
     };
     tokio::select! {
         () = connector.idle() => tracing::info!("ended: nothing is under way"),
-        () = passed => tracing::warn!("ended with work under way: ask mySecu for documents whose outcome the callers do not know"),
+        // Each names itself when it is cut off, which it is as the program ends.
+        () = passed => tracing::warn!("ended with work under way: ask mySecu for the documents named next"),
     }
 }
 

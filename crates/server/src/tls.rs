@@ -12,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use crate::wrong::{SecretSource, Wrong, unreadable};
+use crate::wrong::{FROM_JAVA, SecretSource, Wrong, unreadable};
 
 /// Where the certificate and what belongs to it come from.
 #[derive(Clone)]
@@ -134,6 +134,7 @@ pub(crate) fn open_p12(
             format!("does not open {}", path.display()),
             "Correct the password, or export the file anew",
         ),
+        P12Error::JavaKeystore => Wrong::new(name, format!("{} is a Java keystore (JKS)", path.display()), FROM_JAVA),
         error => Wrong::new(
             name,
             format!("{}: {error}", path.display()),

@@ -48,6 +48,9 @@ impl SecretSource {
     }
 }
 
+/// How the keystore of a Java program becomes one that others read.
+pub(crate) const FROM_JAVA: &str = "Convert it: keytool -importkeystore -srckeystore OLD -destkeystore NEW.p12 -deststoretype pkcs12";
+
 /// A file that a setting names and that cannot be read.
 pub(crate) fn unreadable(variable: &str, path: &std::path::Path, error: &std::io::Error) -> Wrong {
     let mend = match error.kind() {
@@ -55,5 +58,9 @@ pub(crate) fn unreadable(variable: &str, path: &std::path::Path, error: &std::io
         std::io::ErrorKind::PermissionDenied => "Let the user this program runs as (65532 in the image) read it",
         _ => "Name a file that can be read",
     };
-    Wrong::new(variable, format!("{} cannot be read ({})", path.display(), error.kind()), mend)
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    };
+    Wrong::new(variable, format!("{} cannot be read ({why})", path.display()), mend)
 }

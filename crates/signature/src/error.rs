@@ -27,8 +27,10 @@ pub enum SignatureError {
     #[error("this physician has no right to sign at the signature service")]
     NoSignatureRight(Refusal),
     /// Any other refusal: the service fails, or does not like the request.
-    #[error("the signature service failed with status {status}")]
+    #[error("{host}: the signature service failed with status {status}")]
     Failed {
+        /// Which of the service's hosts.
+        host: String,
         /// HTTP status.
         status: u16,
         /// The service's words.

@@ -1,15 +1,19 @@
 //! The KMS' wire. Paths and purpose are public, the bodies are our reading of them (docs/wire.md); this file is the only place
 //! that knows them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use econnector_base::{AuthorityWords, Ids};
 use econnector_net::{
     Answer, Transport,
-    reqwest::header::{CONTENT_TYPE, HeaderMap},
+    reqwest::{
+        Url,
+        header::{CONTENT_TYPE, HeaderMap},
+    },
 };
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{Algorithm, Bearer, Probe, Refusal, SignatureError, Signer, SignerCertificate};
@@ -23,6 +27,21 @@ pub struct KmsSettings {
     pub sign_url: String,
     /// `…/api/v3/sign-timestamp`.
     pub timestamp_url: String,
+}
+
+impl KmsSettings {
+    /// The first address of every scheme, host and port.
+    fn one_of_each_host(&self) -> Vec<&str> {
+        let mut origins = Vec::new();
+        let mut urls = vec![self.get_certificate_url.as_str(), &self.sign_url, &self.timestamp_url];
+        urls.retain(|url| {
+            let origin = Url::parse(url).map(|url| url.origin());
+            let new = !origins.contains(&origin);
+            origins.push(origin);
+            new
+        });
+        urls
+    }
 }
 
 /// INCERT's signature service.
@@ -50,7 +69,7 @@ impl Kms {
         let question = For { subject, question };
         let (answer, correlation_id) = self.post(url, Some(bearer), &question).await?;
         if answer.status != 200 {
-            return Err(refused(&answer, correlation_id));
+            return Err(refused(url, &answer, correlation_id));
         }
         match serde_json::from_slice(&answer.body) {
             Ok(accepted) => Ok((accepted, correlation_id)),
@@ -58,6 +77,18 @@ impl Kms {
                 what: "not the agreed JSON",
                 correlation_id,
             }),
+        }
+    }
+
+    async fn probe_at(&self, url: &str) -> Result<Probe, SignatureError> {
+        let (answer, correlation_id) = self.post(url, None, &Nothing {}).await?;
+        match answer.status {
+            // A service that asks for the login is a service that works.
+            400 | 401 | 403 => Ok(Probe {
+                latency: answer.elapsed,
+                server_time: answer.date,
+            }),
+            _ => Err(refused(url, &answer, correlation_id)),
         }
     }
 
@@ -120,15 +151,16 @@ impl Signer for Kms {
     }
 
     async fn probe(&self) -> Result<Probe, SignatureError> {
-        let (answer, correlation_id) = self.post(&self.settings.get_certificate_url, None, &Nothing {}).await?;
-        match answer.status {
-            // A service that asks for the login is a service that works.
-            400 | 401 | 403 => Ok(Probe {
-                latency: answer.elapsed,
-                server_time: answer.date,
-            }),
-            _ => Err(refused(&answer, correlation_id)),
-        }
+        let probes = try_join_all(self.settings.one_of_each_host().into_iter().map(|url| self.probe_at(url))).await?;
+        // The slowest: a signature needs them all, and only the last answer's clock can be compared with ours now.
+        let nothing = Probe {
+            latency: Duration::ZERO,
+            server_time: None,
+        };
+        Ok(probes.into_iter().fold(
+            nothing,
+            |slowest, probe| if probe.latency > slowest.latency { probe } else { slowest },
+        ))
     }
 }
 
@@ -187,14 +219,21 @@ fn decoded(base64: &str, correlation_id: Option<&String>) -> Result<Vec<u8>, Sig
     }
 }
 
-fn refused(answer: &Answer, correlation_id: Option<String>) -> SignatureError {
+fn refused(url: &str, answer: &Answer, correlation_id: Option<String>) -> SignatureError {
     let words = serde_json::from_slice::<Refused>(&answer.body).ok();
     let words = words.map(|refused| AuthorityWords::new(refused.code, refused.message));
     let refusal = Refusal { words, correlation_id };
     match answer.status {
         401 => SignatureError::TokenRefused(refusal),
         403 => SignatureError::NoSignatureRight(refusal),
-        status => SignatureError::Failed { status, refusal },
+        status => SignatureError::Failed {
+            host: Url::parse(url)
+                .ok()
+                .and_then(|url| url.host_str().map(str::to_owned))
+                .unwrap_or_default(),
+            status,
+            refusal,
+        },
     }
 }
 

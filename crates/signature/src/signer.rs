@@ -46,7 +46,7 @@ pub trait Signer: Send + Sync {
     /// As [`Signer::certificate`].
     async fn timestamp(&self, bearer: &Bearer, query: &[u8]) -> Result<Vec<u8>, SignatureError>;
 
-    /// Whether the service answers, without a login.
+    /// Whether the service answers at every host it has, without a login.
     ///
     /// # Errors
     /// The line, or a service that fails.
@@ -85,7 +85,7 @@ impl Algorithm {
 /// A service's sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// From the question to the last byte of the answer, connection included.
+    /// From the question to the last byte of the answer, connection included; of the slowest host.
     pub latency: Duration,
     /// The service's clock when it answered, when it told.
     pub server_time: Option<OffsetDateTime>,

@@ -245,8 +245,8 @@ impl Place {
         let asked = Asked::default();
         let heard = Arc::clone(&asked);
         tokio::spawn(async move {
-            let mut seen = link.view(Lang::En);
             loop {
+                let seen = link.view(Lang::En, None);
                 for waiting in seen.waiting {
                     match waiting.kind {
                         WaitingKind::Consent => link.decide(&waiting.software, true).unwrap(),
@@ -257,7 +257,7 @@ impl Place {
                         .unwrap_or_else(PoisonError::into_inner)
                         .push((waiting.kind, waiting.software));
                 }
-                seen = link.changed(seen.revision, Duration::from_secs(60), Lang::En).await;
+                link.changed(seen.revision, Duration::from_secs(60)).await;
             }
         });
         asked

@@ -673,7 +673,7 @@ export interface components {
              * @description How long its answer took, in milliseconds.
              */
             latency_ms?: number | null;
-            /** @description `aes`, `kms`, `mysecu`, `trust_store`, `keyring`, `journal` or `forms`. */
+            /** @description `aes`, `kms`, `mysecu`, `exchange` (where tokens are exchanged), `trust_store`, `keyring`, `journal` or `forms`. */
             name: string;
             /** @description Whether it is well. */
             ok: boolean;
@@ -1063,6 +1063,8 @@ export interface components {
         Notice: {
             code: string;
             detail: string;
+            /** @description What to do about it. */
+            next: string;
             title: string;
         };
         /** @description One value that can be chosen. */
@@ -1831,7 +1833,7 @@ export interface components {
                  *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                  *       "code": "document-unknown",
                  *       "fault": "you",
-                 *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                 *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -2045,7 +2047,7 @@ export interface components {
                  *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                  *       "code": "answer-too-slow",
                  *       "fault": "us",
-                 *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                 *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -2301,7 +2303,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2373,7 +2375,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2492,7 +2494,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2578,7 +2580,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2650,7 +2652,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2724,7 +2726,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -2838,7 +2840,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3311,7 +3313,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3635,7 +3637,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3712,7 +3714,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3801,7 +3803,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3889,7 +3891,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4004,7 +4006,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4107,7 +4109,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4218,7 +4220,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4300,7 +4302,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4410,7 +4412,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4550,7 +4552,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4622,7 +4624,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4698,7 +4700,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4770,7 +4772,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4893,7 +4895,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4965,7 +4967,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5027,7 +5029,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5151,7 +5153,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5281,7 +5283,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5392,7 +5394,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5469,7 +5471,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5537,7 +5539,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5647,7 +5649,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5787,7 +5789,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -5928,7 +5930,7 @@ export interface operations {
                      *       "detail": "The id is not known, the pages have already been erased from memory, or they are no longer handed out: the document is cancelled, or its payment is uncertain.",
                      *       "code": "document-unknown",
                      *       "fault": "you",
-                     *       "next": "See the journal for what was sent; the deposited document is in your mySecu space."
+                     *       "next": "See the journal for what was sent. If the document was deposited, it is in your mySecu space."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6000,7 +6002,7 @@ export interface operations {
                      *       "detail": "The answer was not ready in time. The work goes on: the document may have been signed and sent.",
                      *       "code": "answer-too-slow",
                      *       "fault": "us",
-                     *       "next": "Send the same request with the same id again: you get the outcome, and nothing is sent twice."
+                     *       "next": "Ask for the outcome with GET /econnector/v1/documents/{id}. Send again only with the same id, to the same server, and not if it was restarted since: then ask mySecu first."
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

@@ -177,6 +177,19 @@ async fn a_document_is_cancelled_once() {
     assert_eq!(code(desk.cancel(2, Some(2)).await), "document-replaces-other");
 }
 
+/// A server that was started anew is asked to send once more what the one before it had sent.
+#[tokio::test]
+async fn a_document_that_was_deposited_before_is_not_said_to_be_refused() {
+    let desk = Desk::open().await;
+    desk.authority.will(&[Say::Refuse("DOUBLON"), Say::Accept]);
+    let error = desk.issue(1, None).await.err().unwrap();
+    assert_eq!(error.code(), "mysecu-outcome-unknown");
+    assert_eq!(error.authority().unwrap().code, "DOUBLON");
+    assert_eq!(desk.state(1).await, State::Unknown);
+    desk.cancel(1, None).await.unwrap();
+    assert_eq!(desk.state(1).await, State::Cancelled);
+}
+
 #[tokio::test]
 async fn only_what_may_hold_is_cancelled_and_only_by_its_physician() {
     let desk = Desk::open().await;

@@ -12,8 +12,8 @@ use econnector_connector::{
 };
 use econnector_forms::{Environment, Lang, Pack};
 use econnector_identity::{
-    Actor, Authorized, Identity, IdentityError, KeyringState, Leaving, LoginRequest, Logins, Physician, Principal, Probe as AesProbe,
-    SessionState, SessionView,
+    Actor, Authorized, Identity, IdentityError, KeyringState, LastExchange, Leaving, LoginRequest, Logins, Physician, Principal,
+    Probe as AesProbe, SessionState, SessionView,
 };
 use econnector_journal::{Entry, Journal, State};
 use econnector_mysecu::{BusinessMessage, Deposit, ExchangeAnswer, MySecuError, Probe as MySecuProbe, Said, Space};
@@ -78,6 +78,8 @@ pub(crate) struct Person {
     pub(crate) skew: Mutex<time::Duration>,
     /// How often a token was asked for in place of one that an authority refused.
     pub(crate) renewals: Mutex<usize>,
+    /// What AeS said last of a client that exchanges tokens.
+    pub(crate) last_exchange: Mutex<LastExchange>,
 }
 
 /// What happens while the signature service works.
@@ -180,6 +182,7 @@ impl Desk {
             clock: Arc::clone(&clock),
             skew: Mutex::default(),
             renewals: Mutex::default(),
+            last_exchange: Mutex::new(LastExchange::NotSetUp),
         });
         let (authority, queue, counted) = (
             Arc::new(Authority::default()),
@@ -552,6 +555,10 @@ impl Identity for Person {
     async fn exchanged_anew(&self, ehealth_id: &str, _: &Secret) -> Result<Authorized, IdentityError> {
         *self.renewals.lock().unwrap() += 1;
         self.on_behalf_of(ehealth_id).await
+    }
+
+    fn last_exchange(&self) -> LastExchange {
+        self.last_exchange.lock().unwrap().clone()
     }
 
     async fn probe(&self) -> Result<AesProbe, IdentityError> {

@@ -13,5 +13,6 @@ mod profile;
 mod prospects;
 mod resumed;
 mod simulation;
+mod status;
 mod tokens;
 mod values;

@@ -116,6 +116,7 @@ async fn a_timestamp_that_did_not_come_is_asked_for_again_and_the_signature_is_n
         correlation_id: None,
     };
     let failed = |status| SignatureError::Failed {
+        host: "kms.example".to_owned(),
         status,
         refusal: Refusal::default(),
     };

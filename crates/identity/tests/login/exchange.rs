@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use econnector_base::{Explain as _, Fault, Secret};
-use econnector_identity::{Aes, AesSettings, ExchangeClient, Exchanges, Identity as _};
+use econnector_identity::{Aes, AesSettings, ExchangeClient, Exchanges, Identity as _, LastExchange};
 use serde_json::json;
 
 use crate::sandbox::Stage;
@@ -101,8 +101,10 @@ async fn a_token_that_an_authority_refused_is_exchanged_anew_once() {
 #[tokio::test]
 async fn why_there_is_no_token_is_told_apart() {
     let stage = Stage::set().await;
-    let none = stage.desk.start().await.on_behalf_of(WEBER).await.err().unwrap();
+    let without = stage.desk.start().await;
+    let none = without.on_behalf_of(WEBER).await.err().unwrap();
     assert_eq!((none.code(), none.fault()), ("exchange-not-set-up", Fault::You));
+    assert!(matches!(without.last_exchange(), LastExchange::NotSetUp));
 
     for (client, secret, physician, code, said) in [
         ("hopital-eai", "wrong", WEBER, "exchange-client-refused", "invalid_client"),
@@ -112,6 +114,7 @@ async fn why_there_is_no_token_is_told_apart() {
         ("hopital-eai", "s3cr3t", "1900000001&audience=x", "exchange-denied", "access_denied"),
     ] {
         let aes = server(&stage, client, secret).await;
+        assert!(matches!(aes.last_exchange(), LastExchange::NotTried));
         for _ in 0..2 {
             let refused = aes.on_behalf_of(physician).await.err().unwrap();
             assert_eq!(refused.code(), code, "{client} {physician}");
@@ -120,6 +123,11 @@ async fn why_there_is_no_token_is_told_apart() {
         }
         let counts = aes.exchanges();
         assert_eq!((counts.misses, counts.failures, counts.kept), (2, 2, 0), "a refusal is not kept");
+        let last = aes.last_exchange();
+        assert!(
+            matches!(&last, LastExchange::Failed(error) if error.code() == code),
+            "{client} {physician}: {last:?}"
+        );
     }
 }
 
@@ -137,4 +145,5 @@ async fn an_aes_that_fails_is_asked_again_the_next_time() {
         assert_eq!(aes.on_behalf_of(WEBER).await.err().unwrap().code(), code);
     }
     assert!(aes.on_behalf_of(WEBER).await.is_ok());
+    assert!(matches!(aes.last_exchange(), LastExchange::Given));
 }

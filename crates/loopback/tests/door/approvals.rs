@@ -92,7 +92,7 @@ async fn trust_for_today_spares_the_questions() {
     let until = view.software[0].trusted_until.unwrap();
     assert!(until > time::OffsetDateTime::now_utc() && until < time::OffsetDateTime::now_utc() + time::Duration::hours(24));
     assert!(!door.file("link.json").contains("trust"));
-    door.link.distrust(NAME);
+    door.link.distrust(NAME, Some(WEBER));
     assert!(door.view().software[0].trusted_until.is_none());
     let line = sign(&door).hold().await;
     let id = door.waiting(1).await[0].id;
@@ -126,7 +126,11 @@ async fn trust_ends_at_midnight() {
         link.approve(&software(NAME, None), approval()).await,
         Err(LinkError::ApprovalMissing)
     ));
-    assert!(link.view(econnector_forms::Lang::En).software[0].trusted_until.is_none());
+    assert!(
+        link.view(econnector_forms::Lang::En, Some(WEBER)).software[0]
+            .trusted_until
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -170,7 +174,11 @@ async fn trust_in_one_name_is_none_in_another() {
             .unwrap();
     }
     link.approve(&software(NAME, None), approval()).await.unwrap();
-    link.distrust(NAME);
+    let until = |name| link.view(econnector_forms::Lang::En, name).software[0].trusted_until;
+    link.distrust(NAME, Some(OTHERS[0]));
+    assert!(until(Some(OTHERS[0])).is_none() && until(None).is_none());
+    assert!(until(Some(WEBER)).is_some(), "whoever ends her trust ends no colleague's");
+    link.distrust(NAME, None);
     for name in [WEBER, OTHERS[0], OTHERS[1]] {
         let approved = link.approve(&software(NAME, None), approval_of(Action::Cancel, name)).await;
         assert!(matches!(approved, Err(LinkError::ApprovalMissing)), "{name}");

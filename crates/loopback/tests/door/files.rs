@@ -189,7 +189,7 @@ async fn the_window_says_why_nothing_listens() {
     std::fs::write(folder.path().join("link.json"), "not ours").unwrap();
     let why = Link::open(options(folder.path(), rules())).err().unwrap();
     let link = Link::unusable(options(folder.path(), rules()), why).unwrap();
-    let said = |link: &Link| link.view(Lang::En).problem.map(|problem| problem.code);
+    let said = |link: &Link| link.view(Lang::En, None).problem.map(|problem| problem.code);
     assert_eq!(said(&link).as_deref(), Some("link-unusable"));
     for refused in [
         link.decide("Any", true),
@@ -271,17 +271,17 @@ async fn what_is_taken_away_is_gone_even_when_the_disk_is_full() {
     std::fs::remove_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("/nonexistent/place", &folder).unwrap();
     assert_eq!(link.decide(NAME, false).unwrap_err().code(), "link-unusable");
-    assert_eq!(link.view(Lang::En).software[0].decision, Decision::Refused);
+    assert_eq!(link.view(Lang::En, None).software[0].decision, Decision::Refused);
     assert_eq!(link.decide(NAME, true).unwrap_err().code(), "link-unusable");
     assert_eq!(
-        link.view(Lang::En).software[0].decision,
+        link.view(Lang::En, None).software[0].decision,
         Decision::Refused,
         "what cannot be kept is not given"
     );
     assert_eq!(link.forget_origin(&page.origin).unwrap_err().code(), "link-unusable");
-    assert!(link.view(Lang::En).origins.is_empty());
+    assert!(link.view(Lang::En, None).origins.is_empty());
     assert!(link.allow_origin("https://other.example").is_err());
-    assert!(link.view(Lang::En).origins.is_empty());
+    assert!(link.view(Lang::En, None).origins.is_empty());
     std::fs::remove_file(&folder).unwrap();
 }
 
@@ -299,7 +299,7 @@ async fn the_installation_decides() {
     let off = Link::open(options(folder.path(), read("enabled = false").unwrap())).unwrap();
     let refused = listen(router(&off), off.clone()).await.err().unwrap();
     assert_eq!(refused.code(), "link-off");
-    assert!(!off.view(Lang::En).enabled);
+    assert!(!off.view(Lang::En, None).enabled);
     for wrong in [
         "software = [\"a/b\"]",
         "software = [\"\"]",

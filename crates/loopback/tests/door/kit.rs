@@ -135,7 +135,7 @@ impl Door {
     }
 
     pub(crate) fn view(&self) -> LinkView {
-        self.link.view(Lang::En)
+        self.link.view(Lang::En, Some(WEBER))
     }
 
     /// A request that passes: right host, key and software.
@@ -162,7 +162,7 @@ impl Door {
                 if view.waiting.len() == number {
                     return view.waiting;
                 }
-                self.link.changed(view.revision, Duration::from_millis(100), Lang::En).await;
+                self.link.changed(view.revision, Duration::from_millis(100)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(5), wait)

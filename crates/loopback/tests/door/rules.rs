@@ -336,7 +336,7 @@ async fn refusals_are_told_in_the_language_of_the_caller() {
     for lang in Lang::ALL {
         let told = ask.clone().with("Accept-Language", lang.code()).send().await;
         titles.insert(told.json()["title"].as_str().unwrap().to_owned());
-        let seen = door.link.view(lang).refused;
+        let seen = door.link.view(lang, None).refused;
         assert_eq!(seen[0].title, told.json()["title"]);
     }
     assert_eq!(titles.len(), 4);

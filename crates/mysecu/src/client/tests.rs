@@ -608,4 +608,34 @@ async fn a_probe_tells_latency_and_the_difference_of_the_clocks() {
         (probe.latency, probe.clock_skew),
         (StdDuration::from_millis(7), Some(Duration::seconds(90)))
     );
+    let asked = |url: &str| (url.to_owned(), "GET".to_owned(), String::new());
+    assert_eq!(scene.requests(), [asked("https://mysecu.test/sync?a&b")], "one host is asked once");
+}
+
+#[tokio::test]
+async fn a_probe_asks_every_host_and_fails_with_the_one_that_does() {
+    let apart = |answers| {
+        let mut scene = scene(answers);
+        scene.mysecu.settings.sts_url = "https://sts.mysecu.test/trust".to_owned();
+        scene
+    };
+    let slow = http(405, "").map(|answer| Answer {
+        elapsed: StdDuration::from_millis(9),
+        date: Some(NOW),
+        ..answer
+    });
+    let both = apart(vec![http(405, ""), slow]);
+    let probe = both.mysecu.probe().await.unwrap();
+    assert_eq!(
+        (probe.latency, probe.clock_skew),
+        (StdDuration::from_millis(9), Some(Duration::ZERO))
+    );
+    assert_eq!(both.calls().len(), 2);
+    assert!(both.requests().iter().all(|(_, action, body)| action == "GET" && body.is_empty()));
+
+    let host = "sts.mysecu.test".to_owned();
+    let one = apart(vec![http(405, ""), Err(NetError::Resolve { host })]);
+    let error = one.mysecu.probe().await.unwrap_err();
+    assert_eq!(error.code(), "net-resolve");
+    assert!(error.to_string().starts_with("sts.mysecu.test: "), "{error}");
 }

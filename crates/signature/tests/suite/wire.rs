@@ -111,8 +111,12 @@ impl Service {
     }
 
     fn kms_trusting(&self, ca: &Ca) -> Kms {
+        self.kms_stamping_at(self.port, &[ca])
+    }
+
+    fn kms_stamping_at(&self, port: u16, cas: &[&Ca]) -> Kms {
         let transport = Transport::new(&TransportOptions {
-            anchors_pem: vec![ca.pem.clone().into_bytes()],
+            anchors_pem: cas.iter().map(|ca| ca.pem.clone().into_bytes()).collect(),
             only_these_anchors: true,
             timeout: Duration::from_secs(2),
             ..TransportOptions::default()
@@ -121,7 +125,7 @@ impl Service {
         let settings = KmsSettings {
             get_certificate_url: url("get-certificate"),
             sign_url: url("sign-data"),
-            timestamp_url: url("sign-timestamp"),
+            timestamp_url: format!("https://localhost:{port}/api/v3/sign-timestamp"),
         };
         Kms::new(settings, transport.unwrap(), Arc::new(Numbered))
     }
@@ -354,9 +358,35 @@ async fn a_service_is_alive_when_it_asks_who_we_are() {
     );
     assert!(probe.latency > Duration::ZERO);
     assert!(header(&service.seen.lock().unwrap()[0].1, "authorization").is_none());
+    assert_eq!(service.paths(), ["/api/v3/get-certificate"], "one host is asked once");
 
     let failing = Service::start(Some(("get-certificate", Trouble::Says(503, "")))).await;
     assert_eq!(failing.kms().probe().await.unwrap_err().code(), "kms-failed");
+}
+
+#[tokio::test]
+async fn every_host_of_a_service_is_asked() {
+    let service = Service::start(None).await;
+    for (trouble, said) in [
+        (None, None),
+        (
+            Some(Trouble::Says(503, "")),
+            Some("localhost: the signature service failed with status 503"),
+        ),
+        (Some(Trouble::Silence), Some("localhost: no answer in time")),
+    ] {
+        let stamps = Service::start(trouble.map(|trouble| ("sign-timestamp", trouble))).await;
+        let kms = service.kms_stamping_at(stamps.port, &[&service.ca, &stamps.ca]);
+        assert_eq!(kms.probe().await.err().map(|error| error.to_string()).as_deref(), said);
+        let seen = stamps.seen.lock().unwrap();
+        let [(path, head, body)] = seen.as_slice() else {
+            panic!("{seen:?}")
+        };
+        assert_eq!((path.as_str(), body), ("/api/v3/sign-timestamp", &json!({})));
+        assert!(header(head, "authorization").is_none());
+    }
+    let nobody = service.kms_stamping_at(1, &[&service.ca]).probe().await.unwrap_err();
+    assert_eq!(nobody.code(), "net-refused");
 }
 
 #[test]
