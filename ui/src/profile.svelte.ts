@@ -5,14 +5,21 @@ import { host, Refusal } from './host';
 class Own {
   current = $state.raw<Profile>();
   problem = $state.raw<Problem>();
+  /** Beginnings and ends of saving: an answer that was asked for before one of them may be older than what was saved. */
+  #saves = 0;
 
   async load(): Promise<void> {
-    await this.#take(() => host.profile());
+    const saves = this.#saves;
+    await this.#take(
+      () => host.profile(),
+      () => saves === this.#saves,
+    );
   }
 
   /** Whether it is stored; if not, `problem` says why and `current` is as it was. */
   async save(next: Profile): Promise<boolean> {
-    return this.#take(() => host.saveProfile(next));
+    this.#saves++;
+    return this.#take(() => host.saveProfile(next)).finally(() => this.#saves++);
   }
 
   forget(): void {
@@ -37,14 +44,16 @@ class Own {
     return stored;
   }
 
-  async #take(ask: () => Promise<Profile>): Promise<boolean> {
+  async #take(ask: () => Promise<Profile>, counts = () => true): Promise<boolean> {
     try {
-      this.current = await ask();
+      const answer = await ask();
+      if (!counts()) return false;
+      this.current = answer;
       this.problem = undefined;
       return true;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.problem = error.problem;
+      if (counts()) this.problem = error.problem;
       return false;
     }
   }

@@ -42,3 +42,16 @@ it('without a profile there is nothing to store in', async () => {
   expect(await profile.toggle('tariff', 'V1')).toBe(false);
   expect(put).toEqual([]);
 });
+
+it('what is saved is not taken back by an answer that was asked for before', async () => {
+  const late: (() => void)[] = [];
+  vi.stubGlobal('fetch', (_: string, init: RequestInit) => {
+    if (init.method === 'PUT') return Promise.resolve(new Response(String(init.body)));
+    return new Promise((resolve) => late.push(() => resolve(new Response(JSON.stringify(stored)))));
+  });
+  const asked = profile.load();
+  expect(await profile.save({ ...stored, last_name: 'Weber-Roth' })).toBe(true);
+  late.forEach((answer) => answer());
+  await asked;
+  expect(profile.current?.last_name).toBe('Weber-Roth');
+});
