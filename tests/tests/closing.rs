@@ -53,6 +53,8 @@ async fn a_window_with_something_typed_asks_before_it_closes() {
     window.click_cross();
     window.wait_until(ASKED).await;
     window.tab_to("closing-discard").await;
+    window.back_to("closing-keep").await;
+    window.tab_to("closing-discard").await;
     // A moment later: the driver goes with the program.
     window.script("setTimeout(() => document.activeElement.click(), 300)").await;
     window.ended().await;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { isOnce, Keys } from './keys';
+import { isOnce, isTab, Keys } from './keys';
 
 const press = (key: string, more: Partial<KeyboardEvent> = {}) => ({ key, code: key, repeat: false, ctrlKey: false, metaKey: false, ...more });
 
@@ -39,3 +39,7 @@ it.each([
 ])('%s does once what it does: %#', (_, pressed, once) => expect(isOnce(pressed, false)).toBe(once));
 
 it('in a text of several lines Enter repeats', () => expect(isOnce(press('Enter'), true)).toBe(false));
+
+it('knows Tab by its place, whatever Shift makes of its name', () => {
+  expect([isTab({ key: 'Unidentified', code: 'Tab' }), isTab({ key: 'Tab', code: '' }), isTab({ key: 'a', code: 'KeyQ' })]).toEqual([true, true, false]);
+});

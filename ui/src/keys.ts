@@ -9,6 +9,9 @@ interface Press {
   metaKey: boolean;
 }
 
+/** GTK has another name for Tab with Shift; its place is the same. */
+export const isTab = ({ key, code }: { key: string; code: string }): boolean => key === 'Tab' || code === 'Tab';
+
 /** Which keys are down. Not every webview marks the presses that a held key goes on making. */
 export class Keys {
   #down = new Set<string>();

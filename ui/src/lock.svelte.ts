@@ -2,6 +2,7 @@ import type { Actor, LockRule } from './api';
 import { backTo, type Spot, spotOf } from './focus';
 import { forms } from './forms.svelte';
 import { shell } from './host';
+import { isTab } from './keys';
 import { place } from './place.svelte';
 import { who } from './session.svelte';
 
@@ -13,7 +14,7 @@ const STORED = 'lock';
 /** Another eConnector of this user holds the session. */
 const ELSEWHERE = 'session-elsewhere';
 /** What may be pressed while the window is locked: to find its button and to press it. */
-const WORK_LOCKED = ['Tab', 'Enter', ' ', 'Shift', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
+const WORK_LOCKED = ['Enter', ' ', 'Shift', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
 
 /** Minutes until the window locks by itself, or that it does not. */
 export type Minutes = number | 'never';
@@ -179,8 +180,7 @@ class Lock {
     if (this.locked) {
       // No key reaches what is behind.
       event.stopImmediatePropagation();
-      // GTK has another name for Tab with Shift.
-      const works = event.code === 'Tab' || WORK_LOCKED.includes(event.key);
+      const works = isTab(event) || WORK_LOCKED.includes(event.key);
       if (control || event.altKey ? event.key !== 'F4' : !works) event.preventDefault();
       if (event.key === 'Enter' && document.activeElement === document.body) document.getElementById('unlock')?.focus();
       return;

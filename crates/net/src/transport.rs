@@ -169,7 +169,7 @@ impl Transport {
         let client = if is_loopback(&host) { &self.direct } else { &self.client };
         let failed = |error: reqwest::Error| {
             let error = NetError::from_reqwest(&error, &host, self.proxy.as_deref());
-            // The problem tells the caller that it is the proxy; which, and why, is for whoever runs the program.
+            // Whoever mends a proxy reads the log, not what its callers are answered.
             if matches!(error, NetError::Proxy { .. }) {
                 tracing::warn!(%error, "not through the proxy");
             }
