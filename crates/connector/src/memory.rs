@@ -8,6 +8,7 @@ use econnector_forms::Simulation;
 use econnector_mysecu::Space;
 use time::{Date, OffsetDateTime};
 use tokio::sync::OwnedMutexGuard;
+use tokio::task::AbortHandle;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -206,18 +207,18 @@ impl Memory {
         let mut inner = locked(&self.inner);
         if inner.lasts(era) {
             inner.unsent.forget(id);
-            inner.documents.keep(id, era, Arc::clone(&remembered));
-            if remembered.without_login {
-                self.forget_after(AT_THE_DESK, id, &remembered, |inner| &mut inner.documents);
-            }
+            let fuse = remembered
+                .without_login
+                .then(|| self.forget_after(AT_THE_DESK, id, &remembered, |inner| &mut inner.documents));
+            inner.documents.keep(id, era, Arc::clone(&remembered), fuse);
         }
         remembered
     }
 
-    /// Forgets this when the time is over, unless something else has taken its place by then.
-    fn forget_after<T: Owned>(&self, time: Duration, id: Uuid, kept: &Arc<T>, place: fn(&mut Inner) -> &mut Newest<T>) {
+    /// Forgets this when the time is over, unless something else has taken its place by then or the fuse is dropped.
+    fn forget_after<T: Owned>(&self, time: Duration, id: Uuid, kept: &Arc<T>, place: fn(&mut Inner) -> &mut Newest<T>) -> Fuse {
         let (inner, kept) = (Arc::downgrade(&self.inner), Arc::downgrade(kept));
-        tokio::spawn(async move {
+        let burning = tokio::spawn(async move {
             tokio::time::sleep(time).await;
             if let (Some(inner), Some(kept)) = (inner.upgrade(), kept.upgrade()) {
                 let mut inner = locked(&inner);
@@ -227,6 +228,7 @@ impl Memory {
                 }
             }
         });
+        Fuse(burning.abort_handle())
     }
 
     /// Keeps a signed page for another try to deposit it, unless its `era` is over.
@@ -240,8 +242,8 @@ impl Memory {
         });
         let mut inner = locked(&self.inner);
         if inner.lasts(era) {
-            inner.unsent.keep(id, era, Arc::clone(&unsent));
-            self.forget_after(UNSENT_FOR, id, &unsent, |inner| &mut inner.unsent);
+            let fuse = self.forget_after(UNSENT_FOR, id, &unsent, |inner| &mut inner.unsent);
+            inner.unsent.keep(id, era, unsent, Some(fuse));
         }
     }
 
@@ -254,12 +256,12 @@ impl Memory {
     /// Takes the pages of a document that holds no more out of everybody's hands; its receipt stays.
     pub(crate) fn withdraw(&self, id: Uuid) {
         let mut inner = locked(&self.inner);
-        if let Some((_, known)) = inner.documents.items.get_mut(&id) {
-            *known = Arc::new(Remembered {
-                kind: known.kind.clone(),
-                physician_id: known.physician_id.clone(),
-                without_login: known.without_login,
-                receipt: known.receipt.clone(),
+        if let Some(known) = inner.documents.items.get_mut(&id) {
+            known.item = Arc::new(Remembered {
+                kind: known.item.kind.clone(),
+                physician_id: known.item.physician_id.clone(),
+                without_login: known.item.without_login,
+                receipt: known.item.receipt.clone(),
                 volets: Vec::new(),
             });
         }
@@ -273,7 +275,7 @@ impl Memory {
     pub(crate) fn keep_simulation(&self, id: Uuid, era: Era, waiting: Arc<Waiting>) {
         let mut inner = locked(&self.inner);
         if inner.lasts(era) {
-            inner.simulations.keep(id, era, waiting);
+            inner.simulations.keep(id, era, waiting, None);
         }
     }
 
@@ -474,9 +476,25 @@ impl Owned for Unsent {
     }
 }
 
+/// Burns until something is forgotten; dropped, it goes out. What is forgotten before its time takes its fuse along: a hospital deposits
+/// tens of thousands of signatures while one would burn down.
+struct Fuse(AbortHandle);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Kept<T> {
+    era: Era,
+    item: Arc<T>,
+    _fuse: Option<Fuse>,
+}
+
 /// The newest few of each physician, by id.
 struct Newest<T> {
-    items: HashMap<Uuid, (Era, Arc<T>)>,
+    items: HashMap<Uuid, Kept<T>>,
     order: VecDeque<Uuid>,
 }
 
@@ -491,10 +509,10 @@ impl<T> Default for Newest<T> {
 
 impl<T: Owned> Newest<T> {
     /// The oldest of the same physician goes first: one who works much costs no colleague a receipt.
-    fn keep(&mut self, id: Uuid, era: Era, item: Arc<T>) {
+    fn keep(&mut self, id: Uuid, era: Era, item: Arc<T>, fuse: Option<Fuse>) {
         self.forget(id);
         let owner = item.owner().to_owned();
-        self.items.insert(id, (era, item));
+        self.items.insert(id, Kept { era, item, _fuse: fuse });
         self.order.push_back(id);
         let own: Vec<Uuid> = self.order.iter().copied().filter(|id| self.is_of(*id, &owner)).collect();
         if own.len() > KEPT
@@ -509,15 +527,15 @@ impl<T: Owned> Newest<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.items.values().map(|(_, item)| item.bytes()).sum()
+        self.items.values().map(|kept| kept.item.bytes()).sum()
     }
 
     fn is_of(&self, id: Uuid, owner: &str) -> bool {
-        self.items.get(&id).is_some_and(|(_, item)| item.owner() == owner)
+        self.items.get(&id).is_some_and(|kept| kept.item.owner() == owner)
     }
 
     fn find(&self, id: Uuid) -> Option<Arc<T>> {
-        self.items.get(&id).map(|(_, item)| Arc::clone(item))
+        self.items.get(&id).map(|kept| Arc::clone(&kept.item))
     }
 
     fn forget(&mut self, id: Uuid) {
@@ -526,14 +544,14 @@ impl<T: Owned> Newest<T> {
     }
 
     fn forget_at_desk(&mut self, id: Uuid) {
-        if self.items.get(&id).is_some_and(|(era, _)| *era != Era::Caller) {
+        if self.items.get(&id).is_some_and(|kept| kept.era != Era::Caller) {
             self.forget(id);
         }
     }
 
     /// Of what was done in the session of this machine, keeps what is wanted.
     fn keep_at_desk(&mut self, wanted: impl Fn(&T) -> bool) {
-        self.items.retain(|_, (era, item)| *era == Era::Caller || wanted(item));
+        self.items.retain(|_, kept| kept.era == Era::Caller || wanted(&kept.item));
         self.order.retain(|id| self.items.contains_key(id));
     }
 }
@@ -609,10 +627,11 @@ mod tests {
     async fn pages_made_without_a_login_go_by_themselves_unless_others_took_their_place() {
         let memory = Memory::default();
         let (old, printed_again) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        for id in [old, printed_again] {
+        let burn = |id| {
             let kept = memory.keep(id, DESK, remembered(1, true));
-            memory.forget_after(Duration::from_millis(20), id, &kept, |inner| &mut inner.documents);
-        }
+            memory.forget_after(Duration::from_millis(20), id, &kept, |inner| &mut inner.documents)
+        };
+        let _fuses = [old, printed_again].map(burn);
         memory.keep(printed_again, DESK, remembered(1, false));
         for _ in 0..500 {
             if memory.find(old).is_none() {
@@ -623,6 +642,35 @@ mod tests {
         assert!(memory.find(old).is_none());
         assert!(memory.find(printed_again).is_some());
         assert!(AT_THE_DESK <= Duration::from_secs(600));
+    }
+
+    #[tokio::test]
+    async fn nothing_burns_for_what_is_forgotten_already() {
+        let memory = Memory::default();
+        let now = datetime!(2026-10-26 10:00 UTC);
+        for id in (0..500).map(Uuid::from_u128) {
+            let signing = Signing {
+                content: Fingerprint(1),
+                physician_id: "1".to_owned(),
+                in_whose_name: "anne 1".to_owned(),
+                day: now.date(),
+            };
+            let signed = SignedBy {
+                name: "Dr Anne Weber".to_owned(),
+                at: now,
+            };
+            let leaf = Leaf::signed("caisse", 1, Zeroizing::new(vec![0; 9]));
+            memory.keep_unsent(id, Era::Caller, now, (signing, leaf, signed));
+            memory.keep(id, Era::Caller, remembered(1, true));
+        }
+        let burning = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        for _ in 0..500 {
+            if burning() <= KEPT {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(burning(), KEPT, "one for each that is kept");
     }
 
     #[tokio::test]
