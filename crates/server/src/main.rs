@@ -28,7 +28,7 @@ use crate::environment::{ServerSettings, Variables};
 use crate::reader::yes_or_no;
 use crate::wrong::Wrong;
 
-/// A third more documents a minute than with the C library's allocator, and less memory left between the pages: docs/bench.md.
+/// A fifth more documents a minute than with the C library's allocator, and less memory left between the pages: docs/bench.md.
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
