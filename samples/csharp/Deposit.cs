@@ -5,14 +5,13 @@ using System.Net.Http;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
-
 static class Deposit
 {
     static HttpClient http;
     static XElement Json(HttpContent content) => XElement.Load(System.Runtime.Serialization.Json.JsonReaderWriterFactory.CreateJsonReader(
         content.ReadAsByteArrayAsync().Result, System.Xml.XmlDictionaryReaderQuotas.Max));
+    static string Token(XElement json) => (string)json.Element("access_token") ?? throw Fail($"no token: {json}");
     static Exception Fail(string why) { Console.Error.WriteLine(why); Environment.Exit(1); return null; }
-
     static HttpResponseMessage Send(string url, HttpContent body, Dictionary<string, string> headers)
     {
         var request = new HttpRequestMessage(body == null ? HttpMethod.Get : HttpMethod.Post, url) { Content = body };
@@ -24,7 +23,8 @@ static class Deposit
 
     static void Main(string[] arguments)
     {
-        var place = Json(new ByteArrayContent(System.IO.File.ReadAllBytes(arguments[0])));
+        var place = System.IO.File.Exists(arguments[0]) ? Json(new ByteArrayContent(System.IO.File.ReadAllBytes(arguments[0])))
+            : throw Fail("eConnector does not run as this user, or its file is elsewhere: " + arguments[0]);
         Func<string, string> At = name => (string)place.Element(name);
         string key = At("key"), api = (At("api") ?? At("url")) + "/econnector", token = Environment.GetEnvironmentVariable("ECONNECTOR_TOKEN");
         // No proxy on loopback, which would read everything. The sandbox's CA has to be trusted first, as samples/README.md says.
@@ -33,17 +33,17 @@ static class Deposit
         if (key != null) // a connection file: the desktop of this user; it asks the physician herself, unless there is a token
         {
             // After a crash another user's program may have taken the port: only the one that wrote this file knows its key.
-            var challenge = Guid.NewGuid().ToString();
-            var status = Send(api + "/status", null, new Dictionary<string, string> { ["X-EConnector-Challenge"] = challenge }).Content;
-            var proof = BitConverter.ToString(new HMACSHA256(Encoding.ASCII.GetBytes(key)).ComputeHash(Encoding.ASCII.GetBytes(challenge)));
-            if ((string)Json(status).Element("link")?.Element("proof") != proof.Replace("-", "").ToLowerInvariant())
+            string challenge = Guid.NewGuid().ToString(), hex = BitConverter.ToString(
+                new HMACSHA256(Encoding.ASCII.GetBytes(key)).ComputeHash(Encoding.ASCII.GetBytes(challenge))).Replace("-", "");
+            var status = Json(Send(api + "/status", null, new Dictionary<string, string> { ["X-EConnector-Challenge"] = challenge }).Content);
+            if (!hex.Equals((string)status.Element("link")?.Element("proof"), StringComparison.OrdinalIgnoreCase))
                 throw Fail("this is not the program of the connection file: read the file anew");
             headers = new Dictionary<string, string>(headers) { ["X-EConnector-Key"] = key, ["X-EConnector-Software"] = "Sample CSharp/1.0" };
         }
         else // a ready file: the hospital server, with a token in the physician's name (RFC 8693)
-            token = (string)Json(Send(At("token_endpoint"), new FormUrlEncodedContent(new Dictionary<string, string> {
-                ["grant_type"] = "urn:ietf:params:oauth:grant-type:token-exchange", ["client_id"] = At("client_id"), ["client_secret"] = At("client_secret"),
-                ["requested_subject"] = At("ehealth_id"), ["audience"] = "https://eadmin.lu/" }), headers).Content).Element("access_token");
+            token = Token(Json(Send(At("token_endpoint"), new FormUrlEncodedContent(new Dictionary<string, string> {
+                ["grant_type"] = "urn:ietf:params:oauth:grant-type:token-exchange", ["client_id"] = At("client_id"),
+                ["client_secret"] = At("client_secret"), ["requested_subject"] = At("ehealth_id"), ["audience"] = "https://eadmin.lu/" }), headers).Content));
         if (token != null) headers["Authorization"] = "Bearer " + token;
         // The id is made once for each certificate and kept: sent again after a lost answer, it is never deposited twice.
         var id = arguments.Length > 2 ? arguments[2] : Guid.NewGuid().ToString();

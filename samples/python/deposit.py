@@ -22,12 +22,14 @@ def token(place, trust):
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "client_id": place["client_id"],
             "client_secret": place["client_secret"], "requested_subject": place["ehealth_id"], "audience": "https://eadmin.lu/"}
     status, answer, _ = send(place["token_endpoint"], urllib.parse.urlencode(form).encode(), {}, trust)
-    if status != 200:
-        sys.exit(f"no token: {answer}")
-    return answer["access_token"]
+    return answer["access_token"] if status == 200 else sys.exit(f"no token: {answer}")
 
 
-place = json.load(open(sys.argv[1], encoding="utf-8"))
+len(sys.argv) > 2 or sys.exit(__doc__)
+try:
+    place = json.load(open(sys.argv[1], encoding="utf-8"))
+except OSError as missing:
+    sys.exit(f"eConnector does not run as this user, or its file is elsewhere: {missing}")
 headers = {"Content-Type": "application/json", "Accept-Language": "en"}
 if "key" in place:  # a connection file: the desktop of this user; it asks the physician herself
     base, trust, challenge = place["url"], None, uuid.uuid4().hex
@@ -52,8 +54,6 @@ for again in range(4, -1, -1):
         break
     print(answer["next"], file=sys.stderr)
     time.sleep(wait)
-if status in (200, 201) and answer["state"] == "deposited":
-    print("deposited" if status == 201 else "deposited before", answer["receipt"]["reference"])
-else:
-    print(json.dumps(answer.get("problem", answer), indent=2, ensure_ascii=False), file=sys.stderr)
-    sys.exit(1)
+if answer.get("state") != "deposited":
+    sys.exit(json.dumps(answer.get("problem", answer), indent=2, ensure_ascii=False))
+print("deposited" if status == 201 else "deposited before", answer["receipt"]["reference"])

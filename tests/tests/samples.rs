@@ -27,6 +27,8 @@ async fn doors() -> [Place; 2] {
 const NOBODY_HERE: &str = "http://127.0.0.1:9";
 /// What the clients say when no answer comes; why stands behind it.
 const NO_ANSWER: &str = "eConnector does not answer: start it and read the file anew; if something was sent, send the same id again (";
+/// What they say when the file that names the place is not there.
+const NO_FILE: &str = "eConnector does not run as this user, or its file is elsewhere: ";
 
 /// Has a program believe that everything leaves the computer by a proxy, as practices have it.
 fn behind_a_proxy(command: &mut Command, proxy: &str) {
@@ -78,6 +80,20 @@ async fn deposits_once(place: &Place, folder: &Path, token: Option<&str>, client
     let (answered, told) = run(&[stale_file.to_str().unwrap(), values.to_str().unwrap(), &id]);
     let fits = told.lines().count() == expected.len() && told.lines().zip(&expected).all(|(line, said)| line.starts_with(said));
     assert!(!answered && fits, "{}: {told}", place.name);
+    // One that was never started.
+    let missing = folder.join("missing.json");
+    let (found, told) = run(&[missing.to_str().unwrap(), values.to_str().unwrap()]);
+    let fits = told.lines().count() == 1 && told.starts_with(NO_FILE) && told.contains("missing.json");
+    assert!(!found && fits, "{}: {told}", place.name);
+    if place.name == "hospital" {
+        let mut wrong: Value = serde_json::from_slice(&std::fs::read(&place.file).unwrap()).unwrap();
+        wrong["client_secret"] = "another".into();
+        let wrong_file = folder.join("wrong-secret.json");
+        std::fs::write(&wrong_file, wrong.to_string()).unwrap();
+        let (given, told) = run(&[wrong_file.to_str().unwrap(), values.to_str().unwrap()]);
+        let fits = told.starts_with("no token: ") && told.contains("invalid_client");
+        assert!(!given && fits, "{told}");
+    }
     let exchanges = place.control.exchanges().await;
     assert_eq!(exchanges.len(), before + 1);
     assert_eq!(exchanges[before]["reference"], reference);
