@@ -188,8 +188,12 @@ fn complete_operation(examples: &Examples, path: &str, method: &str, operation: 
         *answer = with_headers(described, status);
     }
     operation.security = Some(callers(path, open));
-    let language = RefOr::Ref(Ref::new("#/components/parameters/AcceptLanguage"));
-    operation.parameters.get_or_insert_default().push(language);
+    let parameter = |name: &str| RefOr::Ref(Ref::new(format!("#/components/parameters/{name}")));
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(parameter("AcceptLanguage"));
+    if path == STATUS {
+        parameters.push(parameter("Challenge"));
+    }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let optional = path.ends_with("/session/login");
         body.required = Some(if optional { Required::False } else { Required::True });
@@ -314,17 +318,32 @@ fn add_headers(components: &mut Components) {
     for (name, header) in headers {
         components.headers.insert(name.to_owned(), RefOr::T(header));
     }
-    let language = ParameterBuilder::new()
-        .name("Accept-Language")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(
+    let parameters = [
+        (
+            "AcceptLanguage",
+            "Accept-Language",
             "`fr` (also when absent), `de`, `en` or `lb`: the language of every text in the answer",
-        ))
-        .schema(Some(string()))
-        .example(Some(json!("fr")))
-        .build();
-    components.parameters.insert("AcceptLanguage".to_owned(), RefOr::T(language));
+            "fr",
+        ),
+        (
+            "Challenge",
+            "X-EConnector-Challenge",
+            "Link: 16 to 128 visible ASCII characters, new for each request; `link.proof` of the answer shows that who answers wrote the \
+             connection file. Anything else is answered without a proof.",
+            "0b6d2f5c3a7e4d1f9c8b7a6e5d4c3b2a",
+        ),
+    ];
+    for (component, header, description, example) in parameters {
+        let parameter = ParameterBuilder::new()
+            .name(header)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(string()))
+            .example(Some(json!(example)))
+            .build();
+        components.parameters.insert(component.to_owned(), RefOr::T(parameter));
+    }
 }
 
 fn text_header(description: &str, example: &str) -> Header {

@@ -2060,6 +2060,11 @@ export interface components {
          * @example fr
          */
         AcceptLanguage: string;
+        /**
+         * @description Link: 16 to 128 visible ASCII characters, new for each request; `link.proof` of the answer shows that who answers wrote the connection file. Anything else is answered without a proof.
+         * @example 0b6d2f5c3a7e4d1f9c8b7a6e5d4c3b2a
+         */
+        Challenge: string;
     };
     requestBodies: never;
     headers: {
@@ -2092,6 +2097,11 @@ export interface operations {
                  * @example fr
                  */
                 "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /**
+                 * @description Link: 16 to 128 visible ASCII characters, new for each request; `link.proof` of the answer shows that who answers wrote the connection file. Anything else is answered without a proof.
+                 * @example 0b6d2f5c3a7e4d1f9c8b7a6e5d4c3b2a
+                 */
+                "X-EConnector-Challenge"?: components["parameters"]["Challenge"];
             };
             path?: never;
             cookie?: never;
