@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Target {
     client: reqwest::Client,
     documents: String,
-    preview: String,
+    forms: String,
     signatures: String,
     metrics: String,
     tokens: Tokens,
@@ -206,7 +206,7 @@ impl Target {
         Ok(Self {
             client: programs.client.clone(),
             documents: url("documents"),
-            preview: url("forms"),
+            forms: url("forms"),
             signatures: url("signatures"),
             metrics: format!("{}/metrics", programs.ready.management),
             tokens,
@@ -260,12 +260,22 @@ impl Target {
     /// One page by itself, unsigned; how long the caller waited.
     pub(crate) async fn page(&self, form: &Form) -> Result<(Vec<u8>, Duration), BenchError> {
         let volet = form.volets.first().map_or("", |(name, _)| *name);
-        let url = format!("{}/{}/preview?volet={volet}", self.preview, form.kind);
+        let url = format!("{}/{}/preview?volet={volet}", self.forms, form.kind);
         let body = serde_json::to_vec(&json!({ "values": form.values(Uuid::new_v4()) }))?;
         let token = self.tokens.token().await?;
         let started = Instant::now();
         let (status, bytes) = self.post(&url, &token, body).await?;
         accepted("the preview", status, bytes, StatusCode::OK).map(|pdf| (pdf, started.elapsed()))
+    }
+
+    /// What a form's rules say of its values; how long the caller waited.
+    pub(crate) async fn check(&self, form: &Form) -> Result<Duration, BenchError> {
+        let url = format!("{}/{}/check", self.forms, form.kind);
+        let body = serde_json::to_vec(&json!({ "values": form.values(Uuid::new_v4()) }))?;
+        let token = self.tokens.token().await?;
+        let started = Instant::now();
+        let (status, bytes) = self.post(&url, &token, body).await?;
+        accepted("the check", status, bytes, StatusCode::OK).map(|_| started.elapsed())
     }
 
     /// A signature on a page made elsewhere, without a deposit; how long the caller waited.

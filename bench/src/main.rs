@@ -47,7 +47,7 @@ struct Plan {
     warm_up: usize,
     /// Starts of the server that are timed.
     starts: usize,
-    /// Documents of the peer, after as many to warm up.
+    /// Documents of the peer, after as many to warm up; as many checks, pages and signatures of ours.
     peer: usize,
     /// Documents of the run for flatness, where nothing else is said.
     flat: usize,
@@ -183,6 +183,7 @@ async fn bench(arguments: &Arguments) -> Result<Report, BenchError> {
     let load = Load::new(target.clone(), server, sandbox);
     let note = Arc::new(Form::read("ecit", "illness", &programs)?);
     let fee_note = Arc::new(Form::read("mh", "three-lines", &programs)?);
+    let long = Form::read("mh", "twelve-lines", &programs)?;
     load.round(&note, 2, plan.warm_up).await?;
 
     let mut rounds = Vec::new();
@@ -196,7 +197,8 @@ async fn bench(arguments: &Arguments) -> Result<Report, BenchError> {
     say(&format!("{documents} MHs by {callers}"));
     let fee_notes = load.round(&fee_note, callers, documents).await?;
 
-    say("one page, and one signature");
+    say("one check, one page, and one signature");
+    let check_ms = checks(&target, &long, plan).await?;
     let signed = signed(&target, &note, plan).await?;
     let flat = flat(&load, &note, plan.flat).await?;
 
@@ -221,6 +223,7 @@ async fn bench(arguments: &Arguments) -> Result<Report, BenchError> {
         rounds,
         arriving,
         fee_notes,
+        check_ms,
         signed,
         flat,
         peer,
@@ -229,6 +232,18 @@ async fn bench(arguments: &Arguments) -> Result<Report, BenchError> {
     write(&arguments.report, &serde_json::to_vec_pretty(&report.json())?)?;
     programs.stop().await;
     Ok(report)
+}
+
+/// What a physician waits for while she types: the check of a long fee note, one after the other.
+async fn checks(target: &Target, form: &Form, plan: &Plan) -> Result<Percentiles, BenchError> {
+    let mut took = Vec::new();
+    for n in 0..plan.peer * 2 {
+        if n == plan.peer {
+            took.clear();
+        }
+        took.push(target.check(form).await?.as_secs_f64() * 1000.0);
+    }
+    Ok(Percentiles::of(&mut took))
 }
 
 /// A page by itself and a signature by itself, one after the other: what the peer is compared with.

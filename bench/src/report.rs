@@ -28,6 +28,8 @@ pub(crate) struct Report {
     /// Documents that came by the clock.
     pub(crate) arriving: Round,
     pub(crate) fee_notes: Round,
+    /// The check of a fee note of twelve lines, as it is made while it is typed: what the caller waited, milliseconds.
+    pub(crate) check_ms: Percentiles,
     pub(crate) signed: Signed,
     pub(crate) flat: Option<Flat>,
     pub(crate) peer: Option<Peer>,
@@ -112,6 +114,7 @@ impl Report {
             "load": self.rounds,
             "arriving": self.arriving,
             "fee_notes": self.fee_notes,
+            "check_ms": self.check_ms,
             "alone": self.signed,
             "flat": self.flat,
             "peer": self.peer,
@@ -145,6 +148,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "start to the first 200   {:>8.0} ms (median)", self.start.p50)?;
         writeln!(f, "memory at rest           {:>8.1} MB", self.rest.rss_mb)?;
+        let Percentiles { p50, p95, .. } = self.check_ms;
+        writeln!(f, "a check of twelve lines  {p50:>8.1} ms (median), {p95:.1} ms (p95)")?;
         writeln!(
             f,
             "\n      callers   a min   p50    p95    p99 ms   own p50  p95 ms   CPU ms: server stand-ins generator   MB  peak"

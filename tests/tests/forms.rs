@@ -139,21 +139,6 @@ async fn the_judges_say_no_to_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_is_felt_by_nobody() {
-    let stage = Stage::desktop().await;
-    let values = examples("mh").remove("twelve-lines").unwrap();
-    let mut took = Vec::new();
-    for _ in 0..21 {
-        let begun = std::time::Instant::now();
-        let checked = stage.post("/v1/forms/mh/check", &json!({ "values": values })).await;
-        took.push(begun.elapsed());
-        assert_eq!(checked.status, StatusCode::OK);
-    }
-    took.sort();
-    assert!(took[10].as_millis() < 50, "twelve lines are checked while typing: {took:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_replacement_cancels_and_names_its_predecessor() {
     let stage = logged_in().await;
     for (kind, deposit, cancellation) in DEPOSITED {
