@@ -10,7 +10,7 @@ static class Deposit
     static HttpClient http;
     static XElement Json(HttpContent content) => XElement.Load(System.Runtime.Serialization.Json.JsonReaderWriterFactory.CreateJsonReader(
         content.ReadAsByteArrayAsync().Result, System.Xml.XmlDictionaryReaderQuotas.Max));
-    static string Token(XElement json) => (string)json.Element("access_token") ?? throw Fail($"no token: {json}");
+    static string Token(XElement json) => (string)json.Element("access_token") ?? throw Fail("no token: " + json.Element("error")?.Value + ", " + json.Element("error_description")?.Value);
     static Exception Fail(string why) { Console.Error.WriteLine(why); Environment.Exit(1); return null; }
     static HttpResponseMessage Send(string url, HttpContent body, Dictionary<string, string> headers)
     {

@@ -10,8 +10,8 @@ process.on("uncaughtException", (error) => { console.error(error.message); proce
 const [, , placeFile, valuesFile, id = randomUUID()] = process.argv;
 if (!existsSync(placeFile)) throw new Error(`eConnector does not run as this user, or its file is elsewhere: ${placeFile}`);
 const place = JSON.parse(readFileSync(placeFile, "utf8"));
-const ca = place.ca_pem && readFileSync(place.ca_pem);
 const headers = { "Content-Type": "application/json", "Accept-Language": "en" };
+const ca = place.ca_pem && readFileSync(place.ca_pem);
 // One POST, or a GET without body: status, JSON, and after how many seconds to ask again (0: not).
 function send(url, body, headers) {
   return new Promise((resolve, reject) => {
